@@ -262,6 +262,21 @@ class Service:
     minimum_up: Floor = field(default_factory=Floor)
     on_failure: OnFailure = OnFailure.REMOVE
 
+    @property
+    def fronts(self) -> tuple[int, ...]:
+        """The ports of the IPVS services this service becomes, one each; (0,) for a firewall mark."""
+        return self.ports or (0,)
+
+    def target(self, server: Server, front: int) -> Target:
+        """What carries the health and weight of `server` behind the IPVS service on port `front`."""
+        return Target(self.name, server.name, front if server.port is None else server.port)
+
+    def targets(self) -> Iterator[tuple[Target, Server]]:
+        """Every target once: servers with a port of their own have one for all fronts."""
+        for server in self.servers.values():
+            for target in dict.fromkeys(self.target(server, front) for front in self.fronts):
+                yield target, server
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:

@@ -11,8 +11,9 @@ class Kind(Enum):
 
     ROUTER = "router"  # before/after: a Role's value
     SERVER = "server"  # before/after: unknown, up, down
-    SERVICE = "service"  # before/after: up, down (no server left), floor (kept up by minimum_up)
+    SERVICE = "service"  # before/after: unknown, up, down (no server left), floor (kept up by minimum_up)
     DRIFT = "drift"  # something of ours was changed by somebody else, and repaired
+    KERNEL = "kernel"  # the kernel refused something or lacks it (before/after: ok, refused, unavailable)
     PROCESS = "process"  # elector and director themselves
     HOOK = "hook"
     CONFIG = "config"
