@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haman.health.board import Board
+from haman.health.hysteresis import Verdict
+from haman.health.weights import State
+from haman.model.cluster import Floor, Target
+from haman.model.transition import Kind, Transition
+from tests.health.support import service, target
+
+
+def feed(board: Board, server: int, results: str, start: float = 1.0) -> list[Transition]:
+    changes: list[Transition] = []
+    for step, result in enumerate(results):
+        words = "connected" if result == "+" else "connection refused"
+        now = start + step
+        changes += board.result(target(server), passed=result == "+", words=words, now=now, at=1e9 + now)
+    return changes
+
+
+def told(changes: list[Transition]) -> list[str]:
+    return [
+        f"{change.kind.value} {change.who}: {change.before} -> {change.after} ({change.cause})" for change in changes
+    ]
+
+
+def test_cold_start_to_all_down_and_back() -> None:
+    board = Board({"web": service(1, 1)}, frozenset(), 0.0)
+    assert board.weights == {target(1): None, target(2): None}
+    assert told(feed(board, 1, "+")) == [
+        "server web/rs1:80: unknown -> up (check_passed)",
+        "service web: unknown -> up (servers_up)",
+    ]
+    assert board.weights == {target(1): 1, target(2): None}
+    assert told(feed(board, 2, "---")) == ["server web/rs2:80: unknown -> down (check_failed)"]
+    assert told(feed(board, 1, "---")) == [
+        "server web/rs1:80: up -> down (check_failed)",
+        "service web: up -> down (no_server_left)",
+    ]
+    assert told(feed(board, 2, "++")) == [
+        "server web/rs2:80: down -> up (check_passed)",
+        "service web: down -> up (servers_up)",
+    ]
+    assert board.weights == {target(1): None, target(2): 1}
+
+
+def test_first_failures_everywhere_make_the_service_down_without_a_verdict() -> None:
+    board = Board({"web": service(1, 1)}, frozenset(), 0.0)
+    assert told(feed(board, 1, "-")) == []
+    assert told(feed(board, 2, "-")) == ["service web: unknown -> down (no_server_left)"]
+
+
+def test_restart_adopts_and_lets_go_only_after_three_failures() -> None:
+    board = Board({"web": service(3, 4)}, {target(1)}, 0.0)
+    assert board.weights == {target(1): 3, target(2): None}
+    assert not board.health[target(1)].checked
+    feed(board, 1, "--")
+    assert board.weights[target(1)] == 3
+    feed(board, 1, "-")
+    assert board.weights[target(1)] is None
+
+
+def test_floor_after_adoption_keeps_what_the_kernel_served() -> None:
+    board = Board({"web": service(3, 4, floor=Floor(share=0.5))}, {target(2)}, 0.0)
+    changes = feed(board, 1, "---") + feed(board, 2, "---")
+    assert told(changes)[-1] == "service web: up -> floor (minimum_up)"
+    assert board.weights == {target(1): None, target(2): 4}
+    assert board.service("web").why == "0 of 2 servers up; minimum_up keeps rs2 although failing"
+
+
+def test_without_a_check_servers_serve_for_ever() -> None:
+    board = Board({"web": service(3, check=None)}, frozenset(), 0.0)
+    assert board.weights == {target(1): 3}
+    assert board.service("web").state is State.UP
+
+
+@given(
+    events=st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=60),
+    floor=st.integers(0, 4),
+    adopted=st.frozensets(st.integers(1, 4)),
+)
+def test_invariants(events: list[tuple[int, bool]], floor: int, adopted: frozenset[int]) -> None:
+    """I1 weights change only with a verdict (no flap). I2 a chain of transitions has no gap.
+    I3 never fewer serving than the floor among servers that were ever up."""
+    board = Board({"web": service(1, 1, 1, 1, floor=Floor(count=floor))}, {target(n) for n in adopted}, 0.0)
+    proven = {target(n) for n in adopted}
+    state: dict[str, str] = {str(target(n)): "up" if n in adopted else "unknown" for n in range(1, 5)}
+    state["web"] = "up" if adopted else "unknown"
+    for step, (number, passed) in enumerate(events, 1):
+        before: dict[Target, int | None] = dict(board.weights)
+        changes = board.result(target(number), passed=passed, words="w", now=float(step), at=float(step))
+        if not any(change.kind is Kind.SERVER for change in changes):
+            assert board.weights == before, "I1"
+        for change in changes:
+            assert state[change.who] == change.before != change.after, "I2"
+            state[change.who] = change.after
+        assert all(state[str(t)] == board.health[t].verdict.value for t in before), "I2"
+        assert state["web"] == board.service("web").state.value, "I2"
+        proven |= {t for t in before if board.health[t].verdict is Verdict.UP}
+        serving = sum(1 for weight in board.weights.values() if weight)
+        assert serving >= min(floor, len(proven)), "I3"
