@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 SENTINEL_FWMARK = 0x68616D61
 """The firewall mark of the empty service that keeps the IPVS table from ever being empty ("hama")."""
 
+_FLAG_WORDS = {"sh": ("sh-fallback", "sh-port", "flag-3"), "mh": ("mh-fallback", "mh-port", "flag-3")}
+
+
+def flag_words(scheduler: str) -> tuple[str, str, str]:
+    """What a scheduler's three flags are called, in the order of the kernel's bits (uapi/linux/ip_vs.h,
+    IP_VS_SVC_F_SCHED1 to 3). `flag-1` with scheduler `mh` is `mh-fallback`: a ServiceConfig holds the latter."""
+    return _FLAG_WORDS.get(scheduler, ("flag-1", "flag-2", "flag-3"))
+
 
 # -- owned by the elector: addresses and their ARP sysctls ------------------------------------------------
 

@@ -1,0 +1,160 @@
+"""The three things that can be done to a kernel object, the order they are done in, and a kernel made of paper.
+
+The order contract. `plan.diff` emits operations in this order and `haman.kernel` carries them out in the order
+given; nobody in between sorts.
+
+ 1. Sysctls are set BEFORE everything else. `arp_ignore` and `arp_announce` must stand BEFORE the address they
+    silence appears, or the neighbours learn a MAC that is wrong; the `net/ipv4/vs/*` settings must stand BEFORE the
+    first connection of a service is scheduled, and a sync daemon reads some only when it starts.
+ 2. The connection timeouts are set BEFORE services: a connection keeps the timeout it was given until its next packet.
+ 3. The sentinel services are added BEFORE every other service and removed AFTER everything else. When the last
+    service of an address family goes, the kernel lets go of its packet hooks and live streams are reset.
+ 4. A sync daemon that is no longer wanted is stopped BEFORE destinations are added: while one runs the kernel
+    refuses a destination of another address family than its service's.
+ 5. A service is added or changed BEFORE its destinations: they cannot exist without it.
+ 6. New destinations come BEFORE old ones lose their weight, and those BEFORE old ones leave: a service that has a
+    server on both sides of a change has one at every step between.
+ 7. An address is added AFTER the services behind it are loaded, since it brings the packets.
+ 8. An address is added BEFORE it is removed from anywhere else: in between it is on two devices, which is legal and
+    silent on `lo`; the other way round it is nowhere, and packets for it are forwarded to whoever had it before.
+    One exception: the kernel holds an IPv6 address once per device, so another prefix length on the same
+    device means remove, then add, with nothing in between.
+ 9. An address is removed BEFORE the services behind it, for the reason of 7.
+10. A service is removed AFTER destinations have come and gone elsewhere, and takes its own destinations with it: for
+    those there is no operation, as there would be nothing left to remove.
+11. A sync daemon is started AFTER destinations are in place: an entry that arrives finds its server at once. (The
+    kernel binds it later too, but only when that connection is synchronised again.) A daemon cannot be changed: a
+    difference is stop, then start, with nothing in between, so that as few messages as possible are missed.
+
+Sysctls and timeouts have no absence: they know Set only, and nothing puts them back when they are not wanted any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from haman.model.kernel import (
+    AddressKey,
+    Config,
+    DaemonKey,
+    DestinationKey,
+    Kernel,
+    Key,
+    ServiceKey,
+    SysctlKey,
+    TimeoutsKey,
+)
+from haman.plan.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Make an object that is not there. See the order contract in this module's docstring."""
+
+    key: Key
+    config: Config
+
+    def __str__(self) -> str:
+        return f"add {self.key}{words(self.config)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Change an object in place; nothing that uses it notices more than the change itself."""
+
+    key: Key
+    config: Config
+
+    def __str__(self) -> str:
+        return f"set {self.key}{words(self.config)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take an object away, a service together with its destinations."""
+
+    key: Key
+
+    def __str__(self) -> str:
+        return f"remove {self.key}"
+
+
+Op = Add | Set | Remove
+
+K = TypeVar("K", bound=Key)
+C = TypeVar("C", bound=Config)
+
+
+def simulate(ops: Iterable[Op], kernel: Kernel) -> Kernel:
+    """What `kernel` holds after `ops`. Refuses what a real kernel refuses.
+
+    Raises ValueError, naming the operation, for an object added twice, changed or removed without being there, a
+    destination without its service, an IPv6 address twice on one device, an address or daemon changed in place, a
+    setting removed, and a sync daemon together with a destination of another family than its service's.
+    """
+    for op in ops:
+        kernel = step(op, kernel)
+    return kernel
+
+
+def step(op: Op, kernel: Kernel) -> Kernel:
+    """`simulate` for one operation."""
+    match op.key:
+        case SysctlKey():
+            return replace(kernel, sysctls=_setting(op, op.key, kernel.sysctls))
+        case TimeoutsKey():
+            return replace(kernel, timeouts=_setting(op, op.key, kernel.timeouts))
+        case AddressKey() as key:
+            _refuse(op, isinstance(op, Set), "an address cannot be changed, only added and removed")
+            twice = isinstance(op, Add) and key.ip.version == 6 and _held_on(key, kernel.addresses)
+            _refuse(op, twice, "the device holds this IPv6 address with another prefix length")
+            return replace(kernel, addresses=_changed(op, key, kernel.addresses))
+        case DaemonKey() as key:
+            _refuse(op, isinstance(op, Set), "a sync daemon cannot be changed, only stopped and started")
+            mixed = isinstance(op, Add) and any(map(_mixed, kernel.destinations))
+            _refuse(op, mixed, "a destination of another address family than its service's is there")
+            return replace(kernel, daemons=_changed(op, key, kernel.daemons))
+        case ServiceKey() as key:
+            services = _changed(op, key, kernel.services)
+            if isinstance(op, Remove):
+                left = {held: config for held, config in kernel.destinations.items() if held.service != key}
+                return replace(kernel, services=services, destinations=left)
+            return replace(kernel, services=services)
+        case DestinationKey() as key:
+            _refuse(op, key.service not in kernel.services, "its service is not there")
+            mixed = isinstance(op, Add) and _mixed(key) and bool(kernel.daemons)
+            _refuse(op, mixed, "its address family is not its service's, and a sync daemon runs")
+            return replace(kernel, destinations=_changed(op, key, kernel.destinations))
+
+
+def _setting(op: Op, key: K, held: Mapping[K, C]) -> dict[K, C]:
+    _refuse(op, not isinstance(op, Set), "a setting can only be set")
+    return {**held, key: op.config}  # type: ignore[union-attr,dict-item]
+
+
+def _changed(op: Op, key: K, held: Mapping[K, C]) -> dict[K, C]:
+    _refuse(op, isinstance(op, Add) and key in held, "it is there already")
+    _refuse(op, not isinstance(op, Add) and key not in held, "it is not there")
+    after = dict(held)
+    if isinstance(op, Remove):
+        del after[key]
+    else:
+        after[key] = op.config  # type: ignore[assignment]
+    return after
+
+
+def _held_on(key: AddressKey, addresses: Iterable[AddressKey]) -> bool:
+    return any((held.device, held.ip) == (key.device, key.ip) and held != key for held in addresses)
+
+
+def _mixed(key: DestinationKey) -> bool:
+    return (key.address.version == 6) != key.service.ipv6
+
+
+def _refuse(op: Op, wrong: bool, why: str) -> None:
+    if wrong:
+        raise ValueError(f"{op}: {why}")
