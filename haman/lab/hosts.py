@@ -1,0 +1,236 @@
+"""The laboratory's cluster: hosts as namespaces, wired by veth pairs to bridges that play the switches.
+
+with Network() as network:
+    lan = network.segment("lan")
+    director = network.host("d1", {"eth0": (lan, "10.0.0.1/24")})
+    client = network.host("c1", {"eth0": (lan, "10.0.0.9/24")})
+    client.run("ping", "-c1", "10.0.0.1")
+
+Root is needed. Everything lives in namespaces of its own, so leaving the block removes it all, and two networks do
+not see each other. Names of interfaces are those of the host they are on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+
+from haman.errors import LabError
+from haman.lab.links import Ports
+from haman.lab.namespaces import Place
+from haman.lab.processes import Process, in_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Segment:
+    """One layer 2 segment: a bridge that learns addresses and floods multicast, as a plain switch does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Network:
+    """A set of segments and hosts; a context manager that leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Host] = {}
+        self._switches = Place("switches")
+        self._ports = self._switches.call(Ports)
+        self._links = 0
+        _ip(self._switches, "link set lo up")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill what runs on the hosts and remove them; idempotent."""
+        for host in self.hosts.values():
+            host.close()
+        self._ports.close()
+        self._switches.close()
+
+    def segment(self, name: str) -> Segment:
+        """A new switch; its name is at most 15 characters."""
+        _ip(self._switches, f"link add {name} type bridge mcast_snooping 0 forward_delay 0", f"link set {name} up")
+        return Segment(name)
+
+    def host(
+        self, name: str, interfaces: Mapping[str, tuple[Segment, str | Sequence[str]]], *, forward: bool = False
+    ) -> Host:
+        """A new host, its interfaces up and addressed ("10.0.0.1/24", or several). forward: it routes between them."""
+        place = Place(name)
+        host = Host(name, place, self._ports)
+        self.hosts[name] = host
+        outside: list[str] = []
+        inside = ["link set lo up"]
+        for interface, (segment, addresses) in interfaces.items():
+            self._links += 1
+            port = f"p{self._links}"
+            mac = f"02:00:00:00:{self._links >> 8:02x}:{self._links & 255:02x}"
+            network = f"/proc/{os.getpid()}/fd/{place.network}"
+            outside += [
+                f"link add {port} type veth peer name {interface} address {mac} netns {network}",
+                f"link set {port} master {segment.name} up",
+            ]
+            inside.append(f"link set {interface} up")
+            for address in [addresses] if isinstance(addresses, str) else addresses:
+                inside.append(f"address add {address} dev {interface}" + (" nodad" if ":" in address else ""))
+            host.attach(interface, port, segment)
+        _ip(self._switches, *outside)
+        _ip(place, *inside)
+        if forward:
+            host.sysctl("net/ipv4/ip_forward", 1)
+            host.sysctl("net/ipv6/conf/all/forwarding", 1)
+        return host
+
+
+class Host:
+    """One machine of the cluster: own network, own /run, own host name; processes and files are the laboratory's."""
+
+    def __init__(self, name: str, place: Place, ports: Ports) -> None:
+        self.name = name
+        self._place = place
+        self._ports = ports
+        self._attached: dict[str, tuple[str, Segment]] = {}
+
+    def attach(self, interface: str, port: str, segment: Segment) -> None:
+        self._attached[interface] = (port, segment)
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run Python on this host: a socket that `function` opens stays on it for ever."""
+        return self._place.call(function, *args, **kwargs)
+
+    def run(
+        self, *argv: str | Path, timeout: float = 30.0, check: bool = True, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, output captured as text.
+
+        Errors: LabError with its output when it outlives `timeout` (it is killed) or, with `check`, fails.
+        """
+        words = [str(word) for word in argv]
+        process = self._place.call(
+            lambda: subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        with process:
+            try:
+                out, err = process.communicate(input, timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, err = process.communicate()
+                raise LabError(f"{self.name}: {' '.join(words)}: no end within {timeout:g} s\n{out}{err}") from None
+        if check and process.returncode:
+            raise LabError(f"{self.name}: {' '.join(words)}: exit status {process.returncode}\n{out}{err}")
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def spawn(
+        self,
+        *argv: str | Path,
+        log: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int | None = None,
+    ) -> Process:
+        """Start a program and return at once. log: gets its output appended; env: added to the environment.
+
+        stdin, stdout: as for subprocess.Popen, e.g. PIPE; without log and stdout the output is thrown away.
+        """
+        words = [str(word) for word in argv]
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC) if log else subprocess.DEVNULL
+        try:
+            process = self._place.call(
+                lambda: subprocess.Popen(
+                    words,
+                    stdin=stdin,
+                    stdout=target if stdout is None else stdout,
+                    stderr=target,
+                    env={**os.environ, **(env or {})},
+                )
+            )
+        except OSError as error:
+            raise LabError(f"{self.name}: {words[0]}: {error.strerror}") from error
+        finally:
+            if target >= 0:
+                os.close(target)
+        return Process(process, f"{self.name}: {words[0]}", log)
+
+    def ip(self, *lines: str) -> None:
+        """`ip -batch`: each line is one ip command without the word ip."""
+        _ip(self._place, *lines)
+
+    def add_address(self, interface: str, address: str) -> None:
+        """address: with its prefix length, "10.0.0.1/24"."""
+        self.ip(f"address add {address} dev {interface}" + (" nodad" if ":" in address else ""))
+
+    def del_address(self, interface: str, address: str) -> None:
+        self.ip(f"address del {address} dev {interface}")
+
+    def route(self, destination: str, *, via: str) -> None:
+        """Set the route to `destination` ("default", "10.1.0.0/24")."""
+        family = "-6 " if ":" in via else ""
+        self.ip(f"{family}route replace {destination} via {via}")
+
+    def cut(self, interface: str) -> None:
+        """Pull the cable: the host sees its carrier go."""
+        self._ports.down(self._attached[interface][0])
+
+    def unplug_switch(self, interface: str) -> None:
+        """Break the path behind the first switch: frames are lost both ways, the carrier stays."""
+        port, segment = self._attached[interface]
+        self._ports.leave(port, segment.name)
+
+    def heal(self, interface: str) -> None:
+        """Undo `cut` and `unplug_switch`."""
+        port, segment = self._attached[interface]
+        self._ports.join(port, segment.name)
+        self._ports.up(port)
+
+    def sysctl(self, path: str, value: int | str) -> None:
+        """path: with slashes, "net/ipv4/ip_forward"."""
+        self._place.call(Path("/proc/sys", path).write_text, str(value))
+
+    def read(self, path: str | Path) -> str:
+        """A file as this host sees it: /run/haman/..., /sys/class/net/..., /proc/sys/... (for /proc/net use
+        /proc/thread-self/net)."""
+        return self._place.call(Path(path).read_text)
+
+    def mac(self, interface: str) -> str:
+        return self.read(f"/sys/class/net/{interface}/address").strip()
+
+    def processes(self) -> list[int]:
+        """The pid of every process on this host, whoever started it."""
+        return in_network(self._place.inode)
+
+    def close(self) -> None:
+        """Kill every process here and remove the host; idempotent."""
+        for pid in self.processes():
+            if pid != os.getpid():
+                os.kill(pid, signal.SIGKILL)
+        self._place.close()
+
+
+def _ip(place: Place, *lines: str) -> None:
+    """`ip -batch` in a place: one program start for any number of changes."""
+    process = place.call(
+        lambda: subprocess.run(
+            ["ip", "-batch", "-"], input="\n".join(lines) + "\n", capture_output=True, text=True, check=False
+        )
+    )
+    if process.returncode:
+        raise LabError(f"{place.name}: ip: {process.stderr.strip()}\n" + "\n".join(lines))
