@@ -7,7 +7,7 @@ built on every director; what differs per node is asked for with the node's name
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,10 +24,14 @@ Interface = IPv4Interface | IPv6Interface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualAddress:
-    """One VIP of a router. `interface` carries the prefix used on the NIC (on `lo` it is always /32, /128)."""
+    """One VIP of a router. `interface` carries the prefix used on the NIC (on `lo` it is always /32, /128).
+
+    pinned: the operator named `device`, so it is the same on every director; else it is each director's own
+    interface for the router (see `Router.addresses_on`)."""
 
     interface: Interface
     device: str
+    pinned: bool = False
 
     @property
     def ip(self) -> Address:
@@ -110,6 +114,13 @@ class Router:
     @property
     def vips(self) -> frozenset[Address]:
         return frozenset(address.ip for address in self.addresses)
+
+    def addresses_on(self, director: str) -> tuple[VirtualAddress, ...]:
+        """The VIPs with the devices they lie on there: directors may call the router's interface differently."""
+        device = self.members[director].interface
+        return tuple(
+            address if address.pinned else replace(address, device=device) for address in self.addresses
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

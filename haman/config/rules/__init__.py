@@ -1,0 +1,23 @@
+"""What several settings must agree on. Each module asks one part of the file; every rule gives all it finds.
+
+A rule sees a file whose parts are right by themselves. Parts that are not were taken out (see `View`), so that one
+mistake hides no other; a rule may take nothing for missing before it has asked the View's names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haman.config.rules import around, checks, directors, routers, servers, services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haman.config.mistakes import Finding
+    from haman.config.view import View
+
+
+def findings(view: View) -> Iterator[Finding]:
+    """Everything that is wrong or surprising between the parts of the file."""
+    for part in (directors, routers, services, servers, checks, around):
+        yield from part.findings(view)

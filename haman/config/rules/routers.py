@@ -1,0 +1,155 @@
+"""Virtual routers: every VIP belongs to one, every director of one knows where to speak and with which number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from haman.config.mistakes import Finding
+from haman.config.suggest import meant_or_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haman.config.mistakes import Path
+    from haman.config.view import Vip, View
+    from haman.model.cluster import Address
+
+LOOPBACK = "lo"
+
+
+def findings(view: View) -> Iterator[Finding]:
+    yield from _members(view)
+    yield from _interfaces(view)
+    yield from _numbers(view)
+    yield from _vips(view)
+    yield from _tracks(view)
+    yield from _priorities(view)
+    yield from _networks(view)
+    yield from _standby(view)
+
+
+def _members(view: View) -> Iterator[Finding]:
+    for name, router in view.file.routers.items():
+        listed = router.directors or []
+        for index, director in enumerate(listed):
+            path: Path = ("routers", name, "directors", index)
+            if director not in view.names["directors"]:
+                cure = meant_or_known(director, view.names["directors"], "directors")
+                yield Finding(path, f"there is no director '{director}'", cure)
+            elif director in listed[:index]:
+                yield Finding(path, f"director '{director}' is named twice", "remove it once")
+
+
+def _interfaces(view: View) -> Iterator[Finding]:
+    for name in view.file.routers:
+        seats = view.seats(name)
+        missing = [seat.director for seat in seats.values() if seat.interface is None]
+        if missing:
+            what = f"no interface is given for director '{missing[0]}'"
+            cure = f"add 'interface: eth0' here, or under directors.{missing[0]}.routers.{name}"
+            yield Finding(("routers", name), what, cure, at_key=True)
+    yield from _no_loopback(view)
+
+
+def _no_loopback(view: View) -> Iterator[Finding]:
+    cure = "name the interface that the network is on; what a standby keeps on lo is said by standby_address"
+    places: list[tuple[str | None, Path]] = []
+    for name, router in view.file.routers.items():
+        places.append((router.interface, ("routers", name, "interface")))
+        places += [(vip.dev, (*vip.path[:-1], "dev")) for vip in view.vips if vip.router == name and vip.dev]
+    for name, director in view.file.directors.items():
+        for router_name, override in director.routers.items():
+            places.append((override.interface, ("directors", name, "routers", router_name, "interface")))
+    for interface, path in places:
+        if interface == LOOPBACK:
+            yield Finding(path, "no other machine hears what is sent on lo", cure)
+
+
+def _numbers(view: View) -> Iterator[Finding]:
+    """VRIDs: on one interface of one director every router needs its own."""
+    taken: dict[tuple[str, str, int], str] = {}
+    for name, router in view.file.routers.items():
+        for seat in view.seats(name).values():
+            if seat.interface is None:
+                continue
+            other = taken.setdefault((seat.director, seat.interface, router.vrid), name)
+            if other != name:
+                what = f"vrid {router.vrid} is that of router '{other}' on {seat.interface} already"
+                yield Finding(("routers", name, "vrid"), what, "give each router on an interface its own")
+                break
+
+
+def _vips(view: View) -> Iterator[Finding]:
+    first: dict[Address, Vip] = {}
+    own: dict[Address, str] = {}
+    for name in view.file.routers:
+        own |= {seat.address: seat.director for seat in view.seats(name).values()}
+    own |= view.director_by_address
+    for vip in view.vips:
+        address = vip.interface.ip
+        other = first.setdefault(address, vip)
+        if other is not vip:
+            where = "this router" if other.router == vip.router else f"router '{other.router}'"
+            yield Finding(vip.path, f"{address} is a VIP of {where} already", "remove it from one")
+        if address in own:
+            what = f"{address} is the own address of director '{own[address]}'"
+            yield Finding(vip.path, what, "a VIP moves between directors: choose an address that no machine has")
+
+
+def _tracks(view: View) -> Iterator[Finding]:
+    for name, router in view.file.routers.items():
+        seen: set[str] = set()
+        for index, track in enumerate(router.track):
+            path: Path = ("routers", name, "track", index, "interface")
+            if track.interface in seen:
+                yield Finding(path, f"{track.interface} is tracked twice", "remove it once")
+            elif track.interface == router.interface:
+                what = "the router's own interface is always tracked, and losing it is a fault"
+                yield Finding(path, what, "remove it", warning=True)
+            seen.add(track.interface)
+
+
+def _priorities(view: View) -> Iterator[Finding]:
+    for name in view.file.routers:
+        equal: defaultdict[int, list[str]] = defaultdict(list)
+        for seat in view.seats(name).values():
+            equal[seat.priority].append(seat.director)
+        for priority, directors in equal.items():
+            if len(directors) > 1:
+                winner = max(directors, key=lambda director: view.seats(name)[director].address)
+                what = (
+                    f"directors {' and '.join(directors)} have the same priority {priority}, so '{winner}' is preferred"
+                )
+                what += " for its higher address"
+                yield Finding(("routers", name), what, "give them different ones", at_key=True, warning=True)
+
+
+def _networks(view: View) -> Iterator[Finding]:
+    """Advertisements need a source address of the router's own network."""
+    for name in view.file.routers:
+        own = [vip.interface.network for vip in view.vips if vip.router == name and vip.dev is None]
+        networks = [network for network in own if network.prefixlen < 32]
+        sources: defaultdict[Address, set[str]] = defaultdict(set)
+        for seat in view.seats(name).values():
+            sources[seat.address].add(seat.director)
+            if networks and not any(seat.address in network for network in networks):
+                what = f"{seat.address} is in no network of router '{name}', which advertises from there"
+                cure = f"give this director's address in it: directors.{seat.director}.routers.{name}.address"
+                yield Finding(seat.address_path, what, cure, warning=True)
+            others = sources[seat.address] - {seat.director}
+            if others and len(seat.address_path) > len(("directors", "lb1", "address")):
+                what = f"{seat.address} is the address of director '{others.pop()}' in this router already"
+                yield Finding(seat.address_path, what, "give each director its own")
+
+
+def _standby(view: View) -> Iterator[Finding]:
+    """A firewall mark tells nothing of its VIPs, so the default of standby_address may be the wrong one."""
+    if not any(service.fwmark is not None for service in view.file.services.values()):
+        return
+    served = {view.router_by_vip.get(service.address) for service in view.file.services.values() if service.address}
+    for name, router in view.file.routers.items():
+        if router.standby_address is None and name not in served and not view.broken:
+            what = "nothing here says whether a firewall mark's service uses these VIPs; a standby keeps them nowhere"
+            cure = "if it does, add 'standby_address: loopback', else 'standby_address: nowhere'"
+            yield Finding(("routers", name), what, cure, at_key=True, warning=True)

@@ -1,0 +1,121 @@
+"""What is around election and balancing: connection sync, timeouts, hooks, metrics, log."""
+
+from __future__ import annotations
+
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import Annotated
+
+from pydantic import Field
+
+from haman.config.forms.addresses import Endpoint, Group
+from haman.config.forms.around import Argument, CommandText
+from haman.config.forms.numbers import Duration, Size, Whole
+from haman.config.forms.words import NAME, Choice
+from haman.config.shape.base import Either, LeftOut, Shape, setting
+from haman.config.shape.services import FAR
+from haman.config.shape.types import InterfaceName, InterfaceNameOrNone, Name, Port
+from haman.model.cluster import HookEvent, Listen, LogFormat
+
+
+class LogLevel(Enum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Sync(Shape):
+    """Connection synchronisation: every director tells the others its connections, so that they survive a
+    takeover. Both of the kernel's sync daemons run on every director for ever."""
+
+    interface: InterfaceNameOrNone = setting(
+        "The interface that connections are told over. A network of its own keeps them off the clients' one.",
+        otherwise="each director's interface for the first router",
+        example="eth1",
+    )
+    interfaces: dict[Name, InterfaceName] = setting(
+        "The same by director, where names differ.", default={}, example={"lb1": "ens4", "lb2": "enp1s0"}
+    )
+    id: Annotated[int | None, Whole(1, 255, why="write 1 to 255: a backup with 0 would take any cluster's")] = setting(
+        "The cluster's number on that network; two clusters on one network need two.",
+        otherwise="the `vrid` of the first router",
+        example=51,
+    )
+    group: Annotated[IPv4Address, Group()] = setting("The multicast group.", default="224.0.0.81", example="224.0.0.82")
+    port: Port = setting("The UDP port.", default=8848, example=8849)
+    ttl: Annotated[int, Whole(1, 255)] = setting("How many routers a message may pass, plus one.", default=1, example=2)
+    max_length: Annotated[int | None, Size(1, 65507)] = setting(
+        "The longest message. A short one is full sooner and so arrives sooner, at the price of more of them.",
+        otherwise="what fits into one Ethernet frame",
+        example="500B",
+    )
+
+
+class Timeouts(Shape):
+    """After how long without packets the kernel forgets a connection of IPVS."""
+
+    tcp: Annotated[float | None, Duration("1s", FAR, "1s")] = setting(
+        "Established TCP connections.", otherwise="the kernel's, 15m", example="15m"
+    )
+    tcp_fin: Annotated[float | None, Duration("1s", FAR, "1s")] = setting(
+        "TCP connections after the first FIN.", otherwise="the kernel's, 2m", example="2m"
+    )
+    udp: Annotated[float | None, Duration("1s", FAR, "1s")] = setting(
+        "UDP, from the last packet.", otherwise="the kernel's, 5m", example="5m"
+    )
+
+
+class Hook(Shape):
+    """A program of yours that is run when a router's role changes here. Hooks run one after the other, in the
+    order of events. The program is given `INSTANCE <router> MASTER|BACKUP|FAULT|STOP <priority>` as its last
+    arguments, as keepalived does, and the whole event in its environment and as JSON on standard input."""
+
+    on: Annotated[
+        list[
+            Annotated[
+                HookEvent,
+                Choice("an event", HookEvent, others={"master": "active", "backup": "standby", "notify": "active"}),
+            ]
+        ],
+        Field(min_length=1),
+    ] = setting("The new roles that run it.", example=["active", "standby", "fault", "stop"])
+    run: Annotated[
+        list[str],
+        Either(
+            "a command line, or a list of its words",
+            {
+                "text": Annotated[list[str], CommandText()],
+                "list": Annotated[list[Annotated[str, Argument()]], Field(min_length=1)],
+            },
+        ),
+    ] = setting(
+        "The program by its absolute path, and its arguments. No shell is involved: no `|`, `>`, `$` or `*`.",
+        example="/etc/haman/hooks/notify.sh --quiet",
+    )
+    timeout: Annotated[float, Duration("100ms", "10m")] = setting(
+        "After that it is killed with all it has started, and the next hook runs.", default="10s", example="30s"
+    )
+    user: Annotated[str | None, NAME] = setting(
+        "The user it runs as.", otherwise="the user haman runs as, which is root", example="nobody"
+    )
+    routers: Annotated[list[Name] | None, LeftOut(), Field(min_length=1)] = setting(
+        "The routers whose changes run it.", otherwise="all of them", example=["public"]
+    )
+
+
+class Metrics(Shape):
+    """Figures for Prometheus, at `/metrics`."""
+
+    listen: Annotated[Listen, Endpoint()] = setting("Where they can be fetched.", example="127.0.0.1:9112")
+
+
+class Log(Shape):
+    """What haman says, on standard error."""
+
+    format: Annotated[LogFormat, Choice("a log format", LogFormat)] = setting(
+        "`text` for people, `json` for one JSON object a line.", default="text", example="json"
+    )
+    level: Annotated[LogLevel, Choice("a log level", LogLevel, others={"warn": "warning", "err": "error"})] = setting(
+        "The least that is said.", default="info", example="debug"
+    )

@@ -1,0 +1,80 @@
+"""What every part of the file has in common: strict, nothing unknown, every key with its sentence and example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
+KIND = "haman_kind"
+"""The type of the error for a value of the wrong kind; its context holds `expected`."""
+
+_KINDS: dict[type, str] = {bool: "boolean", int: "number", float: "number", str: "text", dict: "mapping", list: "list"}
+
+
+class Shape(BaseModel):
+    """A mapping of the file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def setting(text: str, *, example: Any, default: Any = ..., otherwise: str = "") -> Any:
+    """A key of a Shape. text: its sentences in the reference. default: as an operator would write it; left out:
+    the key must be there. otherwise: for a default that no value can express, what happens without the key."""
+    assert not otherwise or default is ..., "either a default, or words for it"
+    value = None if otherwise else default
+    extra = {"x-default": otherwise} if otherwise else None
+    return Field(
+        value,
+        validate_default=value is not None and value is not ...,
+        description=text,
+        examples=[example],
+        json_schema_extra=extra,
+    )
+
+
+class LeftOut:
+    """On `X | None`: the key may be left out, which is None; a null in the file is a mistake all the same."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        (kind,) = (part for part in get_args(source) if part is not NoneType)
+        return handler.generate_schema(kind)
+
+
+@dataclass(frozen=True)
+class Either:
+    """A value that may be of several kinds; its kind alone decides which, so that a mistake inside one is told
+    as that and not as "fits none". kinds: `text`, `number`, `boolean`, `mapping`, `list` -> type."""
+
+    expected: str
+    kinds: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.tagged_union_schema(
+            {tag(name): handler.generate_schema(kind) for name, kind in self.kinds.items()},
+            discriminator=lambda value: tag(_KINDS.get(type(value), "nothing")),
+            custom_error_type=KIND,
+            custom_error_message="not {expected}",
+            custom_error_context={"expected": self.expected},
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        choices: list[dict[str, Any]] = []
+        for choice in schema["choices"].values():
+            if (written := handler(choice)) not in choices:
+                choices.append(written)
+        return {"anyOf": choices, "x-form": self.expected}
+
+
+def tag(kind: str) -> str:
+    """How a kind appears in pydantic's locations; no name of the file can look like it."""
+    return f"<{kind}>"
+
+
+TAGS = frozenset(map(tag, _KINDS.values()))
