@@ -10,6 +10,7 @@ class Kind(Enum):
     """What sort of object a transition is about."""
 
     ROUTER = "router"  # before/after: a Role's value
+    PACKET = "packet"  # an advertisement was refused, or differs from what this node is configured for
     SERVER = "server"  # before/after: unknown, up, down
     SERVICE = "service"  # before/after: unknown, up, down (no server left), floor (kept up by minimum_up)
     DRIFT = "drift"  # something of ours was changed by somebody else, and repaired
