@@ -17,7 +17,7 @@ from haman.elector.segment import Segment
 from haman.elector.tally import Tally
 from haman.model.elector import Configure, Goodbye, Happened, Heartbeat, Readiness, Roles, Stopping, TakeoverDone
 from haman.model.transition import Kind, Transition
-from haman.observe.journal import Journal
+from haman.observe import journal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Elector:
     def __init__(self, config: Path, node: str | None, refused: list[str]) -> None:
         self._argv = child.command(config, node)
         self._realtime_refused = refused
-        self._journal = Journal("elector")
+        journal.setup("elector")
         self._tally = Tally()
         self._segments: dict[str, Segment] = {}
         self._configured: ElectorConfig | None = None
@@ -109,7 +109,7 @@ class Elector:
 
     def tell(self, message: Roles | Happened) -> None:
         if isinstance(message, Happened):
-            self._journal.write(message.transition)
+            journal.record(message.transition)
         self._child.send(message)
         if self._engine.stopped:
             self._released.set()
@@ -167,7 +167,7 @@ class Elector:
         if config is None or not self._open:
             return
         self._generation = config.generation
-        self._journal.configure(config.log_format, config.log_level)
+        journal.setup("elector", config.log_format, config.log_level)
         if config == self._engine.config:
             return
         adopting = self._engine.config is None and self._keeper.adoptable(config)
