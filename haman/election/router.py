@@ -66,10 +66,13 @@ class Standby:
 
 @dataclass(frozen=True, slots=True)
 class Active:
+    """`rivals`: who else was heard speaking as active since `announced_at`, each answered with an announcement."""
+
     advertise_at: float
     advertised_at: float
     announced_at: float
     peer: Peer | None = None
+    rivals: frozenset[IPv4Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ class Router:
             # "If an ADVERTISEMENT is received with priority 0: Send an ADVERTISEMENT. Reset the Adver_Timer"
             case Active() as active if advert.priority == PRIORITY_LEAVING:
                 yield self._advertise(active, now)
+                yield from self._announce_against(event.source, now)
             # "If the Priority in the ADVERTISEMENT is greater than the local Priority, or the Priority ... is equal
             # ... and the primary IPvX address of the sender is greater than the local primary IPvX address"
             case Active() if (advert.priority, event.source) > (self.priority, self.config.source):
@@ -230,7 +234,7 @@ class Router:
             # the sending VRRP Router and to any learning bridges of the correct location of the Active Router."
             case Active() as active:
                 yield self._advertise(replace(active, peer=peer), now)
-                yield from self._announce_again(now)
+                yield from self._announce_against(event.source, now)
             case Leaving() as leaving if advert.priority != PRIORITY_LEAVING and leaving.successor is None:
                 release = min(leaving.release_at, now + self.config.linger)
                 self.state = replace(leaving, successor=peer, release_at=release)
@@ -388,7 +392,11 @@ class Router:
 
     def _yield(self, peer: Peer, now: float, cause: str, why: str) -> Iterator[Effect]:
         """6.4.3: "Cancel the Adver_Timer. Set Active_Adver_Interval ... Recompute the Skew_Time. Recompute the
-        Active_Down_Interval. Set the Active_Down_Timer to Active_Down_Interval. Transition to the {Backup} state"."""
+        Active_Down_Interval. Set the Active_Down_Timer to Active_Down_Interval. Transition to the {Backup} state".
+
+        One last advertisement goes out first. After a heal it may be the only one of ours that the winner hears, and
+        only the winner can undo what we told the neighbours (keepalived: higher_prio_send_advert)."""
+        yield Advertise(self.priority)
         down = now + parameters.active_down(self.priority, peer.interval)
         yield from self._to(Standby(down, peer, linger_until=now + self.config.linger), now, cause, why)
 
@@ -409,12 +417,17 @@ class Router:
         self.state = replace(active, advertise_at=max(following, now + interval / 2), advertised_at=now)
         return Advertise(self.priority)
 
-    def _announce_again(self, now: float) -> Iterator[Effect]:
-        """A rival that thought itself active has told the neighbours its own hardware address. At most once per
-        Active_Down_Interval, so that a rival that cannot hear us does not make us flood the segment."""
+    def _announce_against(self, rival: IPv4Address, now: float) -> Iterator[Effect]:
+        """A rival that thought itself active has told the neighbours its own hardware address. Each rival is answered
+        at once, but only once per Active_Down_Interval, so that one that cannot hear us does not make us flood the
+        segment."""
         assert isinstance(self.state, Active)
-        if now - self.state.announced_at >= parameters.active_down(self.priority, self.config.advert_interval):
-            self.state = replace(self.state, announced_at=now)
+        silence = parameters.active_down(self.priority, self.config.advert_interval)
+        if now - self.state.announced_at >= silence:
+            self.state = replace(self.state, announced_at=now, rivals=frozenset({rival}))
+            yield Announce()
+        elif rival not in self.state.rivals:
+            self.state = replace(self.state, rivals=self.state.rivals | {rival})
             yield Announce()
 
     def _interval(self, standby: Standby) -> float:
