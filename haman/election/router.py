@@ -256,6 +256,15 @@ class Router:
             return replace(standby, peer=peer, adopting=False)
         return replace(self._defer(standby, peer, now), preempt_at=max(at, now))
 
+    def _weigh_again(self, standby: Standby) -> None:
+        """Priority, readiness or settings have changed, and with them perhaps the right to preempt. The next
+        advertisement is weighed afresh; without the right, the last one counts after all."""
+        peer, down = standby.peer, standby.active_down_at
+        if peer is not None and peer.priority != PRIORITY_LEAVING and not self._would_preempt(peer.priority):
+            self._eligible_since = None
+            down = max(down, peer.at + parameters.active_down(self.priority, peer.interval))
+        self.state = replace(standby, active_down_at=down, preempt_at=None)
+
     def _defer(self, standby: Standby, peer: Peer, now: float) -> Standby:
         if peer.priority >= self.priority:
             self._eligible_since = None
@@ -327,18 +336,23 @@ class Router:
                 yield from self._leave(now, event.fault, event.fault)
             case Active() as active if self.priority != before:
                 yield self._advertise(active, now)
+            case Standby() as standby if self.priority != before:
+                self._weigh_again(standby)
             case Leaving(fault=str()) if event.fault is None:
                 yield from self._listen(now, "fault_cleared", "the fault is gone; listening before it speaks")
             case Standby() | Active() | Leaving():
                 pass
 
     def _ready(self, waiting: str | None, now: float) -> Iterator[Effect]:
-        self._waiting = waiting
-        self._eligible_since = None
-        if isinstance(self.state, Standby):
-            self.state = replace(self.state, preempt_at=None)
-            if waiting is None and self.priority == PRIORITY_OWNER:
-                yield from self._take_over(now, "owner", "this node owns the address (priority 255) and is ready")
+        changed, self._waiting = (waiting is None) != (self._waiting is None), waiting
+        match self.state:
+            case Standby() as standby if changed:
+                self._weigh_again(standby)
+                beaten = standby.peer is None or self._would_preempt(standby.peer.priority)
+                if waiting is None and self.priority == PRIORITY_OWNER and beaten:
+                    yield from self._take_over(now, "owner", "this node owns the address (priority 255) and is ready")
+            case Standby() | Active() | Leaving() | Down():
+                pass
 
     def _reconfigure(self, config: RouterConfig, now: float) -> Iterator[Effect]:
         before, self.config = self.config, config
@@ -351,6 +365,8 @@ class Router:
             case Standby(peer=None) as standby:
                 down = min(standby.active_down_at, now + parameters.active_down(self.priority, config.advert_interval))
                 self.state = replace(standby, active_down_at=down)
+            case Standby() as standby if config != before:
+                self._weigh_again(standby)
             case Down() | Standby() | Active() | Leaving():
                 pass
 
