@@ -96,7 +96,8 @@ def judge(head: bytearray, statuses: tuple[tuple[int, int], ...]) -> tuple[Outco
             return Outcome.BAD_RESPONSE, repr(bytes(head[start : start + 24]))[1:]
         status = int(line[1])
         if not 100 <= status < 200 or status == 101:
-            text = f"{status} {(line[2] or b'').decode('ascii', 'replace')}".strip()
+            phrase = (line[2] or b"").decode("ascii", "replace")
+            text = f"{status} {''.join(sign if sign.isprintable() else '?' for sign in phrase)}".strip()
             good = any(low <= status <= high for low, high in statuses)
             return (Outcome.GOOD_STATUS if good else Outcome.BAD_STATUS), text
         start = end.end()

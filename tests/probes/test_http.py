@@ -31,6 +31,7 @@ RANGES = ((200, 299), (301, 301))
         ([b"HTTP/1.1 503 Service Unavailable\r\n\r\n"], Outcome.BAD_STATUS, "bad status: 503 Service Unavailable"),
         ([b"HTTP/1.1 302 Found\r\n\r\n"], Outcome.BAD_STATUS, "bad status: 302 Found"),
         ([b"HTTP/1.1 101 Switching Protocols\r\n\r\n"], Outcome.BAD_STATUS, "bad status: 101 Switching Protocols"),
+        ([b"HTTP/1.1 500 \x1b[2Jx\r\n\r\n"], Outcome.BAD_STATUS, "bad status: 500 ?[2Jx"),
         ([b"SSH-2.0-OpenSSH_9.2\r\n"], Outcome.BAD_RESPONSE, "not an HTTP answer: 'SSH-2.0-OpenSSH_9.2\\r\\n'"),
         ([b"HTTP/1.1 abc\r\n\r\n"], Outcome.BAD_RESPONSE, "not an HTTP answer: 'HTTP/1.1 abc\\r\\n\\r\\n'"),
         ([b"HTTP/2.0 200 OK\r\n\r\n"], Outcome.BAD_RESPONSE, "not an HTTP answer: 'HTTP/2.0 200 OK\\r\\n\\r\\n'"),
