@@ -330,6 +330,8 @@ class Router:
                 self.state, self.why = replace(down, fault=event.fault), event.fault
             case Standby() if event.fault is not None:
                 yield from self._to(Down(event.fault), now, "fault", event.fault)
+            case Leaving(fault=None) as leaving if event.deaf:
+                yield from self._to(Down(), now, "stop", f"{leaving.why}; {event.fault}")
             case Active() | Leaving() if event.fault is not None and event.deaf:
                 yield from self._to(Down(event.fault), now, "fault", event.fault)
             case Active() if event.fault is not None:
@@ -338,8 +340,10 @@ class Router:
                 yield self._advertise(active, now)
             case Standby() as standby if self.priority != before:
                 self._weigh_again(standby)
-            case Leaving(fault=str()) if event.fault is None:
-                yield from self._listen(now, "fault_cleared", "the fault is gone; listening before it speaks")
+            case Leaving(fault=str()) as leaving if event.fault is None:
+                yield from self._stay(leaving, now)
+            case Leaving(fault=str()) as leaving if event.fault is not None:
+                self.state = replace(leaving, fault=event.fault)
             case Standby() | Active() | Leaving():
                 pass
 
@@ -425,6 +429,20 @@ class Router:
         self.state = Leaving(now + parameters.leave_bound(interval), now + interval, fault, why)
         self.why = f"leaving: {why}"
         yield Advertise(PRIORITY_LEAVING)
+
+    def _stay(self, leaving: Leaving, now: float) -> Iterator[Effect]:
+        """The reason to leave is gone, and this node still serves. While no successor has spoken it goes on: peers
+        may exist no more, and if one is about to take over, the election settles it. A successor keeps the role."""
+        peer = leaving.successor
+        if peer is None and now >= leaving.release_at:
+            yield from self._listen(now, "fault_cleared", "the fault is gone; listening before it speaks")
+        elif peer is None:
+            self.why = "the fault is gone before anybody took over; serving on"
+            yield self._advertise(Active(now, advertised_at=now, announced_at=now), now)
+        else:
+            down = now + parameters.active_down(self.priority, peer.interval)
+            standby = Standby(down, peer, linger_until=leaving.release_at)
+            yield from self._to(standby, now, "fault_cleared", f"the fault is gone; {peer.address} has taken over")
 
     def _advertise(self, active: Active, now: float, *, scheduled: float | None = None) -> Advertise:
         """Advertise and re-arm. A scheduled advertisement keeps to its grid, so that lateness does not add up."""
