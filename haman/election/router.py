@@ -211,6 +211,9 @@ class Router:
             # "If the Priority in the ADVERTISEMENT is 0, then: Set the Active_Down_Timer to Skew_Time"
             case Standby() as standby if advert.priority == PRIORITY_LEAVING:
                 soon = now + parameters.skew(self.priority, self._interval(standby))
+                if standby.peer is not None and standby.peer.priority == PRIORITY_LEAVING:
+                    # Said again: what a late timer has left of the skew must not start anew each time.
+                    soon = min(soon, standby.active_down_at)
                 self.state = replace(standby, active_down_at=soon, preempt_at=None, peer=peer)
             case Standby() as standby if self._would_preempt(advert.priority):
                 self.state = self._weigh_preemption(standby, peer, now)
