@@ -191,6 +191,8 @@ class Router:
     # -- 6.4.1 Initialize ------------------------------------------------------------------------------------
 
     def _start(self, now: float) -> Iterator[Effect]:
+        if self.role is not Role.STOPPED:
+            return
         if self._assessed.fault is not None:
             yield from self._to(Down(self._assessed.fault), now, "fault", self._assessed.fault)
             return
