@@ -58,7 +58,7 @@ def decode(body: bytes) -> elector.Message:
         if value.pop("v") != VERSION:
             raise BadFrame("the other process speaks another version of the link; restart haman")
         return _typed(_MESSAGES[value.pop("type")], value)  # type: ignore[no-any-return]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadFrame(f"unreadable message on the link: {error!r}") from error
 
 
@@ -107,6 +107,8 @@ def _typed(kind: Any, value: Any) -> Any:
     if origin in (Union, UnionType):
         return _one_of(get_args(kind), value)
     if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{value!r} is no list")
         return tuple(_typed(get_args(kind)[0], item) for item in value)
     if origin is dict:
         return {key: _typed(get_args(kind)[1], item) for key, item in value.items()}
@@ -115,9 +117,13 @@ def _typed(kind: Any, value: Any) -> Any:
         if set(value) != set(hints):
             raise ValueError(f"fields {sorted(set(value) ^ set(hints))}")
         return kind(**{name: _typed(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
-    if isinstance(kind, type) and (issubclass(kind, Enum) or kind in _ADDRESSES):
+    if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(value)
-    if kind is float and isinstance(value, int):
+    if kind in _ADDRESSES:
+        if not isinstance(value, str):  # ipaddress would take a number for an address
+            raise ValueError(f"{value!r} is no address")
+        return kind(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise ValueError(f"{value!r} is no {kind.__name__}")

@@ -69,6 +69,8 @@ def encode(
     form: ChecksumForm = ChecksumForm.RFC9568,
 ) -> bytes:
     """The message without IP header. Raises ValueError for what has no encoding (our own mistake)."""
+    if not 1 <= advertisement.vrid <= 255 or not 0 <= advertisement.priority <= 255:
+        raise ValueError(f"VRID {advertisement.vrid} or priority {advertisement.priority} does not fit its byte")
     centiseconds = round(advertisement.interval * 100)
     if not 1 <= centiseconds <= _MAXIMUM_CENTISECONDS:
         raise ValueError(f"advertisement interval of {advertisement.interval} s does not fit 12 bits of centiseconds")
