@@ -56,7 +56,7 @@ def _router(view: View, name: str, router: Router) -> model.Router:
         for vip in view.vips
         if vip.router == name
     )
-    served = any(view.router_by_vip.get(service.address) == name for service in view.file.services.values() if service.address)
+    served = any(view.router_of(service) == name for service in view.file.services.values())
     by_default = model.StandbyAddress.LOOPBACK if served else model.StandbyAddress.NOWHERE
     preempt = router.preempt
     return model.Router(

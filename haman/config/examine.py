@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from haman.config import build, explain, rules, tree
-from haman.config.mistakes import Finding, Mistake, Path
+from haman.config.mistakes import Mistake, Path
 from haman.config.shape.file import File
 from haman.config.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from haman.config.source import Source
     from haman.model.cluster import Cluster
 
 _NAMED = ("directors", "routers", "checks", "services")
-"""Sections whose entries can be left out one by one."""
+"""Sections whose entries other parts of the file refer to by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,56 +40,78 @@ def examine(source: Source) -> Examination:
         return _examination(source, None, mistakes or [_empty(source)])
     if grown.root.value is None:
         return _examination(source, None, [*mistakes, _empty(source)])
-    file, broken, wrong = _shaped(grown)
+    file, wrong = _shaped(grown)
     # Where the YAML itself is wrong, what the schema then says about the same place helps nobody.
     places = {(mistake.spot.line, mistake.spot.column) for mistake in mistakes}
     mistakes += (mistake for mistake in wrong if (mistake.spot.line, mistake.spot.column) not in places)
     if file is None:
         return _examination(source, None, mistakes)
-    names = {section: frozenset(map(str, grown.value((section,)) or ())) for section in _NAMED}
-    view = View(file, names, broken)
-    mistakes += (_located(finding, grown) for finding in rules.findings(view) if not (mistakes and finding.warning))
-    cluster = None if any(not mistake.warning for mistake in mistakes) else build.cluster(view)
+    mistakes += _ruled(file, grown, mistakes)
+    cluster = None if any(not mistake.warning for mistake in mistakes) else build.cluster(_view(file, grown, ()))
     return _examination(source, cluster, mistakes)
 
 
-def _shaped(grown: tree.Tree) -> tuple[File | None, frozenset[str], list[Mistake]]:
-    """The file by its schema. If parts are wrong: the file without them (None if nothing is left of it), the
-    sections they were taken from, and the mistakes."""
+def _shaped(grown: tree.Tree) -> tuple[File | None, list[Mistake]]:
+    """The file by its schema, without the parts that are wrong, and what is wrong with those. None: too little
+    is left."""
     assert grown.root
-    value = grown.root.value
-    try:
-        return File.model_validate(value), frozenset(), []
-    except ValidationError as error:
-        mistakes = list(explain.explained(error, grown))
-    rest, broken = _without(value, [mistake.path for mistake in mistakes])
-    try:
-        return File.model_validate(rest), broken, mistakes
-    except ValidationError:
-        return None, broken, mistakes
+    value, mistakes = grown.root.value, list[Mistake]()
+    # Each round takes something out; what then is missing takes out what needed it, and so one level more at most.
+    for _ in range(tree.DEPTH):
+        try:
+            return File.model_validate(value), mistakes
+        except ValidationError as error:
+            wrong = list(explain.explained(error, grown))
+        mistakes = mistakes or wrong
+        for path in {_part(mistake.path, value) for mistake in wrong}:
+            if not path:
+                return None, mistakes
+            value = _without(value, path)
+    return None, mistakes
 
 
-def _without(value: Any, paths: list[Path]) -> tuple[Any, frozenset[str]]:
-    """`value` without the entries that the paths lead into, and the sections that lost one."""
-    if not isinstance(value, dict):
-        return value, frozenset()
-    rest = {key: dict(part) if key in _NAMED and isinstance(part, dict) else part for key, part in value.items()}
-    broken = set()
-    for path in paths:
-        section, name = str(path[0]) if path else "", path[1] if len(path) > 1 else None
-        broken.add(section)
-        if section == "cluster":
-            rest[section] = "cluster"
-        elif section in _NAMED and isinstance(rest.get(section), dict) and isinstance(name, str):
-            rest[section].pop(name, None)
-        else:
-            rest.pop(section, None)
-    return rest, frozenset(broken)
+def _part(path: Path, value: Any) -> Path:
+    """The part of `value` to take out for a mistake at `path`. Never a list's entry: the others would change their
+    places. What is missing takes out the mapping that it is missing in."""
+    found: list[str | int] = []
+    for part in path:
+        if not isinstance(value, dict) or part not in value:
+            break
+        found.append(part)
+        value = value[part]
+    return tuple(found)
 
 
-def _located(finding: Finding, grown: tree.Tree) -> Mistake:
-    spot = grown.spot(finding.path, at_key=finding.at_key)
-    return Mistake(grown.source, spot, finding.path, finding.what, finding.cure, finding.warning)
+def _without(value: Any, path: Path) -> Any:
+    """A copy of `value` without what is at `path`; aliases may share the parts, so none is changed in place."""
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {key: part for key, part in value.items() if key != path[0]}
+    return {**value, path[0]: _without(value[path[0]], path[1:])}
+
+
+def _ruled(file: File, grown: tree.Tree, mistakes: list[Mistake]) -> list[Mistake]:
+    """What the rules find. Of an entry with mistakes of its own only what is certain; no warnings beside mistakes."""
+    entries = {mistake.path[:2] for mistake in mistakes}
+    view = _view(file, grown, entries)
+    return [
+        Mistake(
+            grown.source,
+            grown.spot(finding.path, at_key=finding.at_key),
+            finding.path,
+            finding.what,
+            finding.cure,
+            finding.warning,
+        )
+        for finding in rules.findings(view)
+        if not (mistakes and finding.warning) and (finding.certain or finding.path[:2] not in entries)
+    ]
+
+
+def _view(file: File, grown: tree.Tree, entries: Collection[Path]) -> View:
+    names = {section: frozenset(map(str, grown.value((section,)) or ())) for section in _NAMED}
+    return View(file, names, frozenset(str(entry[0]) for entry in entries if entry))
 
 
 def _empty(source: Source) -> Mistake:

@@ -30,13 +30,15 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a rule found. at_key: it is the key that is wrong, not what stands behind it."""
+    """Something a rule found. at_key: it is the key that is wrong, not what stands behind it. certain: it holds
+    whatever the other keys of the same entry say, so it may be told even while some of those are wrong."""
 
     path: Path
     what: str
     cure: str
     at_key: bool = False
     warning: bool = False
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

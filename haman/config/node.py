@@ -74,7 +74,9 @@ def _by_host_name(cluster: Cluster, host: str) -> str | None:
     for name, director in names:
         if name == full:
             return director
-    short = {director for name, director in names if name.split(".")[0] == full.split(".")[0] and "." not in (name, full)}
+    first = full.split(".")[0]
+    # Two names in full that differ are two machines; one of the two must be short for the parts to say anything.
+    short = {director for name, director in names if name.split(".")[0] == first and first in (name, full)}
     return short.pop() if len(short) == 1 else None
 
 

@@ -50,12 +50,13 @@ def places(path: Path) -> tuple[tuple[dict[str, Any], ...], str]:
     """The schemas that a value at `path` may have (none: the path leads out of the schema), and the path with
     names and positions as `*`."""
     root = _root()
-    found, pattern = (root,), []
+    found = [root]
+    pattern: list[str] = []
     for part in path:
         below = [step for place in found for step in _below(root, place, part)]
-        found = tuple(place for place, _ in below)
+        found = [place for place, _ in below]
         pattern.append(below[0][1] if below else str(part))
-    return found, ".".join(pattern)
+    return tuple(found), ".".join(pattern)
 
 
 def keys(path: Path) -> tuple[str, ...]:

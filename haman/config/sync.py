@@ -30,5 +30,6 @@ def interface_for(view: View, director: str) -> str | None:
         return sync.interfaces[director]
     if sync.interface is not None:
         return sync.interface
-    seat = view.seats(next(iter(view.file.routers))).get(director)
+    first = next(iter(view.file.routers), None)
+    seat = view.seats(first).get(director) if first is not None else None
     return seat.interface if seat else None

@@ -102,11 +102,11 @@ class Tree:
 
     @staticmethod
     def _child(node: Node | None, part: str | int) -> Node | None:
-        match node.children if node else None:
-            case dict() as children if isinstance(part, str):
-                return children.get(part)
-            case list() as children if isinstance(part, int) and part < len(children):
-                return children[part]
+        children = node.children if node else None
+        if isinstance(children, dict):
+            return children.get(part) if isinstance(part, str) else None
+        if isinstance(children, list):
+            return children[part] if isinstance(part, int) and part < len(children) else None
         return None
 
 
@@ -164,23 +164,23 @@ class _Builder:
 
     def build(self) -> None:
         parser = yaml.CSafeLoader(self.tree.source.text)
+        steps = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceStartEvent: self._open,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
         while True:
             event = parser.get_event()
-            match event:
-                case yaml.ScalarEvent():
-                    self._scalar(event)
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._close(event)
-                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    self._open(event)
-                case yaml.AliasEvent():
-                    self._alias(event)
-                case yaml.DocumentStartEvent():
-                    self._document(event)
-                case yaml.StreamEndEvent():
-                    return
+            if step := steps.get(event.__class__):
+                step(event)
+            elif event.__class__ is yaml.StreamEndEvent:
+                return
 
-    def _document(self, event: yaml.Event) -> None:
+    def _document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
             what = "a second document begins here"

@@ -78,6 +78,10 @@ class View:
         """A VIP's router; of several the first."""
         return {vip.interface.ip: vip.router for vip in reversed(self.vips)}
 
+    def router_of(self, service: Service) -> str | None:
+        """The router that carries a service's address."""
+        return self.router_by_vip.get(service.address) if service.address else None
+
     def checks(self) -> Iterator[tuple[Path, Check]]:
         """Every check with its place, named or written into a service."""
         for name, check in self.file.checks.items():

@@ -87,7 +87,8 @@ class Endpoint(Form):
     words = 'an address and a port, `127.0.0.1:9112` or `"[::1]:9112"`; `0.0.0.0` is every IPv4 address'
 
     def parse(self, value: Any) -> Listen:
-        written = text(value, "an address with a port", "127.0.0.1:9112")
+        bare = isinstance(value, int) and not isinstance(value, bool)
+        written = str(value) if bare else text(value, "an address with a port", "127.0.0.1:9112")
         found = _ENDPOINT.fullmatch(written)
         if not found:
             raise wrong(f"{quoted(written)} is not an address with a port", _endpoint_cure(written))

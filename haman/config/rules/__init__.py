@@ -1,7 +1,8 @@
 """What several settings must agree on. Each module asks one part of the file; every rule gives all it finds.
 
-A rule sees a file whose parts are right by themselves. Parts that are not were taken out (see `View`), so that one
-mistake hides no other; a rule may take nothing for missing before it has asked the View's names.
+A rule sees a file whose parts are right by themselves. Parts that are not were taken out, so that one mistake hides
+no other. So a rule takes nothing for missing before it has asked the View's names and what is `broken`; and of an
+entry that lost a part only `certain` findings are told.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def _sync(view: View) -> Iterator[Finding]:
         for name in sync.interfaces:
             if name not in view.names["directors"]:
                 cure = meant_or_known(name, view.names["directors"], "directors")
-                yield Finding(("sync", "interfaces", name), f"there is no director '{name}'", cure, at_key=True)
+                path: Path = ("sync", "interfaces", name)
+                yield Finding(path, f"there is no director '{name}'", cure, at_key=True, certain=True)
     if not wanted(view.file) or view.broken & {"directors", "routers"}:
         return
     for name in view.file.directors:
@@ -58,7 +59,7 @@ def _hook(view: View, path: Path, hook: Hook) -> Iterator[Finding]:
     for index, name in enumerate(hook.routers or []):
         if name not in view.names["routers"]:
             cure = meant_or_known(name, view.names["routers"], "routers")
-            yield Finding((*path, "routers", index), f"there is no router '{name}'", cure)
+            yield Finding((*path, "routers", index), f"there is no router '{name}'", cure, certain=True)
     for index, event in enumerate(hook.on):
         if event in hook.on[:index]:
             yield Finding((*path, "on", index), f"'{event.value}' is here twice", "remove it once")

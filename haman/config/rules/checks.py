@@ -41,7 +41,7 @@ def _references(view: View) -> Iterator[Finding]:
             used.add(service.check)
             if service.check not in view.names["checks"]:
                 cure = meant_or_known(service.check, view.names["checks"], "checks")
-                yield Finding(("services", name, "check"), f"there is no check '{service.check}'", cure)
+                yield Finding(("services", name, "check"), f"there is no check '{service.check}'", cure, certain=True)
     for name in view.file.checks:
         if name not in used and "services" not in view.broken:
             what = "no service uses this check"

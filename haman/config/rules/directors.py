@@ -1,4 +1,4 @@
-"""Directors: each is one machine, and says nothing about routers it has no part in."""
+"""Directors: there are some, each is one machine, and says nothing about routers it has no part in."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 
 def findings(view: View) -> Iterator[Finding]:
+    for section, entry in (("directors", "lb1: {address: 10.0.0.1}"), ("routers", "public:")):
+        if not view.names[section]:
+            yield Finding((section,), "this is empty", f"write at least one, such as '{entry}'", at_key=True)
     yield from _addresses(view)
     yield from _host_names(view)
     yield from _overrides(view)
@@ -30,7 +33,7 @@ def _addresses(view: View) -> Iterator[Finding]:
         other = first.setdefault(director.address, name)
         if other != name:
             what = f"{director.address} is the address of director '{other}' already"
-            yield Finding(("directors", name, "address"), what, "give each director its own")
+            yield Finding(("directors", name, "address"), what, "give each director its own", certain=True)
 
 
 def _host_names(view: View) -> Iterator[Finding]:
@@ -46,7 +49,8 @@ def _host_names(view: View) -> Iterator[Finding]:
             other = first.setdefault(alias.lower(), name)
             if other != name:
                 path: Path = ("directors", name, "hostnames", index)
-                yield Finding(path, f"'{alias}' is a host name of director '{other}' already", "remove it from one")
+                what = f"'{alias}' is a host name of director '{other}' already"
+                yield Finding(path, what, "remove it from one", certain=True)
 
 
 def _overrides(view: View) -> Iterator[Finding]:
@@ -55,7 +59,7 @@ def _overrides(view: View) -> Iterator[Finding]:
             path: Path = ("directors", name, "routers", router)
             if router not in view.names["routers"]:
                 cure = meant_or_known(router, view.names["routers"], "routers")
-                yield Finding(path, f"there is no router '{router}'", cure, at_key=True)
+                yield Finding(path, f"there is no router '{router}'", cure, at_key=True, certain=True)
             elif router in view.file.routers and name not in view.seats(router):
                 what = f"director '{name}' takes no part in router '{router}'"
                 cure = f"remove this, or add '{name}' to routers.{router}.directors"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from haman.config.mistakes import Path
-    from haman.config.view import Vip, View
+    from haman.config.view import View, Vip
     from haman.model.cluster import Address
 
 LOOPBACK = "lo"
@@ -36,9 +36,9 @@ def _members(view: View) -> Iterator[Finding]:
             path: Path = ("routers", name, "directors", index)
             if director not in view.names["directors"]:
                 cure = meant_or_known(director, view.names["directors"], "directors")
-                yield Finding(path, f"there is no director '{director}'", cure)
+                yield Finding(path, f"there is no director '{director}'", cure, certain=True)
             elif director in listed[:index]:
-                yield Finding(path, f"director '{director}' is named twice", "remove it once")
+                yield Finding(path, f"director '{director}' is named twice", "remove it once", certain=True)
 
 
 def _interfaces(view: View) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def _no_loopback(view: View) -> Iterator[Finding]:
             places.append((override.interface, ("directors", name, "routers", router_name, "interface")))
     for interface, path in places:
         if interface == LOOPBACK:
-            yield Finding(path, "no other machine hears what is sent on lo", cure)
+            yield Finding(path, "no other machine hears what is sent on lo", cure, certain=True)
 
 
 def _numbers(view: View) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _vips(view: View) -> Iterator[Finding]:
         other = first.setdefault(address, vip)
         if other is not vip:
             where = "this router" if other.router == vip.router else f"router '{other.router}'"
-            yield Finding(vip.path, f"{address} is a VIP of {where} already", "remove it from one")
+            yield Finding(vip.path, f"{address} is a VIP of {where} already", "remove it from one", certain=True)
         if address in own:
             what = f"{address} is the own address of director '{own[address]}'"
             yield Finding(vip.path, what, "a VIP moves between directors: choose an address that no machine has")
@@ -103,7 +103,7 @@ def _tracks(view: View) -> Iterator[Finding]:
         for index, track in enumerate(router.track):
             path: Path = ("routers", name, "track", index, "interface")
             if track.interface in seen:
-                yield Finding(path, f"{track.interface} is tracked twice", "remove it once")
+                yield Finding(path, f"{track.interface} is tracked twice", "remove it once", certain=True)
             elif track.interface == router.interface:
                 what = "the router's own interface is always tracked, and losing it is a fault"
                 yield Finding(path, what, "remove it", warning=True)
@@ -147,7 +147,7 @@ def _standby(view: View) -> Iterator[Finding]:
     """A firewall mark tells nothing of its VIPs, so the default of standby_address may be the wrong one."""
     if not any(service.fwmark is not None for service in view.file.services.values()):
         return
-    served = {view.router_by_vip.get(service.address) for service in view.file.services.values() if service.address}
+    served = {view.router_of(service) for service in view.file.services.values()}
     for name, router in view.file.routers.items():
         if router.standby_address is None and name not in served and not view.broken:
             what = "nothing here says whether a firewall mark's service uses these VIPs; a standby keeps them nowhere"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from haman.config.mistakes import Path
-    from haman.config.shape.services import Server, Service
+    from haman.config.shape.services import Server, Service, Tunnel
     from haman.config.view import View
     from haman.model.cluster import Address
 
@@ -48,7 +48,7 @@ def findings(view: View) -> Iterator[Finding]:
             other = taken.setdefault((address, server.port), server_name)
             if other != server_name:
                 what = f"server '{other}' of this service has the same address and port"
-                yield Finding((*below, "address" if server.address else "director"), what, "remove one")
+                yield Finding((*below, "address" if server.address else "director"), what, "remove one", certain=True)
         yield from _circles(view, path, service)
 
 
@@ -60,7 +60,7 @@ def _identity(view: View, path: Path, server: Server) -> Iterator[Finding]:
         yield Finding((*path, "address"), what, "remove the address: the director has its own", at_key=True)
     if server.director is not None and server.director not in view.names["directors"]:
         cure = meant_or_known(server.director, view.names["directors"], "directors")
-        yield Finding((*path, "director"), f"there is no director '{server.director}'", cure)
+        yield Finding((*path, "director"), f"there is no director '{server.director}'", cure, certain=True)
 
 
 def _method(path: Path, service: Service, server: Server) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def _method(path: Path, service: Service, server: Server) -> Iterator[Finding]:
         yield Finding((*path, "tunnel"), what, "add 'forward: tun', or remove the tunnel", at_key=True)
 
 
-def _tunnel_itself(path: Path, tunnel: viewed.Tunnel) -> Iterator[Finding]:
+def _tunnel_itself(path: Path, tunnel: Tunnel) -> Iterator[Finding]:
     if tunnel.type is TunnelType.GUE and tunnel.port is None:
         yield Finding(path, "a GUE tunnel needs a port", "add 'port: 6080', on which the server unwraps", at_key=True)
     if tunnel.type is not TunnelType.GUE and tunnel.port is not None:
@@ -108,7 +108,7 @@ def _address(view: View, path: Path, service: Service, server: Server, address: 
     forward = viewed.forward(service, server)
     if address in view.router_by_vip:
         what = f"{address} is a VIP of router '{view.router_by_vip[address]}'"
-        yield Finding(where, what, "write the server's own address: the VIP would be balanced to itself")
+        yield Finding(where, what, "write the server's own address: the VIP would be balanced to itself", certain=True)
     if address.is_loopback and forward is not Forward.DR:
         what = f"with 'forward: {forward.value}' packets to {address} are lost"
         yield Finding(where, what, "write 'forward: dr', or the machine's own address")
@@ -132,7 +132,7 @@ def _circles(view: View, path: Path, service: Service) -> Iterator[Finding]:
         and server.weight
     ]
     for name, director in own:
-        router = view.file.routers.get(view.router_by_vip.get(service.address, "")) if service.address else None
+        router = view.file.routers.get(view.router_of(service) or "")
         if router and router.standby_address is StandbyAddress.NOWHERE:
             what = f"director '{director}' can serve only if it has the VIP while it is a standby"
             cure = "write 'standby_address: loopback' in the router, or remove the server"

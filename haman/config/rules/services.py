@@ -53,14 +53,14 @@ def _at_address(view: View, path: Path, service: Service) -> Iterator[Finding]:
         vips = {str(address) for address in view.router_by_vip}
         meant = near(str(service.address), sorted(vips))
         cure = f"did you mean {meant}?" if meant else f"add it to the addresses of a router, or use {min(vips)}"
-        yield Finding((*path, "address"), f"{service.address} is not a VIP of any router", cure)
+        yield Finding((*path, "address"), f"{service.address} is not a VIP of any router", cure, certain=True)
     if service.port is not None and service.ports is not None:
         yield Finding((*path, "port"), "there are both 'port' and 'ports'", "put all into 'ports'", at_key=True)
     if service.port is None and service.ports is None:
         yield Finding(path, "there is neither 'port' nor 'ports'", "add 'port: 80'", at_key=True)
     for index, port in enumerate(service.ports or []):
         if port in (service.ports or [])[:index]:
-            yield Finding((*path, "ports", index), f"port {port} is here twice", "remove it once")
+            yield Finding((*path, "ports", index), f"port {port} is here twice", "remove it once", certain=True)
 
 
 def _at_mark(path: Path, service: Service) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _scheduler(path: Path, service: Service) -> Iterator[Finding]:
     for index, flag in enumerate(service.flags or []):
         where: Path = (*path, "flags", index)
         if flag in (service.flags or [])[:index]:
-            yield Finding(where, f"'{flag.value}' is here twice", "remove it once")
+            yield Finding(where, f"'{flag.value}' is here twice", "remove it once", certain=True)
         elif flag not in allowed:
             owner = next(scheduler for scheduler, flags in FLAGS.items() if flag in flags)
             what = f"'{flag.value}' is an option of scheduler '{owner.value}', and this is '{service.scheduler.value}'"

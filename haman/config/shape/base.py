@@ -28,14 +28,13 @@ def setting(text: str, *, example: Any, default: Any = ..., otherwise: str = "")
     """A key of a Shape. text: its sentences in the reference. default: as an operator would write it; left out:
     the key must be there. otherwise: for a default that no value can express, what happens without the key."""
     assert not otherwise or default is ..., "either a default, or words for it"
-    value = None if otherwise else default
-    extra = {"x-default": otherwise} if otherwise else None
+    value: Any = None if otherwise else default
     return Field(
         value,
         validate_default=value is not None and value is not ...,
         description=text,
         examples=[example],
-        json_schema_extra=extra,
+        json_schema_extra={"x-default": otherwise} if otherwise else {},
     )
 
 
@@ -45,6 +44,14 @@ class LeftOut:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         (kind,) = (part for part in get_args(source) if part is not NoneType)
         return handler.generate_schema(kind)
+
+
+class Some:
+    """On a mapping that needs at least one entry. The schema says so; a rule checks it and not the model, so that
+    a file whose only entry is wrong is still looked through."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "minProperties": 1}
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,12 @@ class Either:
         )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        # Not `oneOf`: two kinds may be written alike, and a tagged union is read by one of them only.
+        written = handler(schema)
         choices: list[dict[str, Any]] = []
-        for choice in schema["choices"].values():
-            if (written := handler(choice)) not in choices:
-                choices.append(written)
+        for choice in written.get("oneOf", [written]):
+            if choice not in choices:
+                choices.append(choice)
         return {"anyOf": choices, "x-form": self.expected}
 
 

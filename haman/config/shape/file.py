@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
 from haman.config.shape.around import Hook, Log, Metrics, Sync, Timeouts
-from haman.config.shape.base import Either, LeftOut, Shape, setting
+from haman.config.shape.base import Either, LeftOut, Shape, Some, setting
 from haman.config.shape.checks import Check
 from haman.config.shape.routers import Director, Router
 from haman.config.shape.services import Service
@@ -18,11 +16,11 @@ class File(Shape):
     """One whole cluster. The same file lies on every director."""
 
     cluster: Name = setting("The cluster's name, in logs and metrics.", example="web")
-    directors: Annotated[dict[Name, Director], Field(min_length=1)] = setting(
+    directors: Annotated[dict[Name, Director], Some()] = setting(
         "The machines that run haman, by name: best their host names, since a machine looks for itself here.",
         example={"lb1": {"address": "10.0.0.1", "priority": 150}, "lb2": {"address": "10.0.0.2"}},
     )
-    routers: Annotated[dict[Name, Router], Field(min_length=1)] = setting(
+    routers: Annotated[dict[Name, Router], Some()] = setting(
         "The virtual routers, by name. The VIPs of one move together; most clusters need one.",
         example={"public": {"interface": "eth0", "vrid": 51, "addresses": ["10.0.0.100/24"]}},
     )
