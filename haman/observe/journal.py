@@ -38,8 +38,10 @@ _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR:
 
 _BAD = {
     Kind.ROUTER: {Role.FAULT.value: logging.WARNING},
+    Kind.PACKET: {"refused": logging.WARNING, "mismatch": logging.WARNING},
     Kind.SERVER: {"down": logging.WARNING},
     Kind.SERVICE: {"down": logging.ERROR, "floor": logging.WARNING},
+    Kind.PROCESS: {"limited": logging.WARNING, "restarting": logging.WARNING},
     Kind.KERNEL: {"refused": logging.ERROR, "unavailable": logging.ERROR},
 }
 
