@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from haman.config import schema
+from haman.config.flow import pair
 from haman.config.forms.base import WRONG
 from haman.config.mistakes import Mistake, Path, quoted, shown
 from haman.config.shape.base import KIND, TAGS
@@ -100,12 +99,8 @@ def _example(path: Path) -> str:
     """`key: value` from the setting's own example; empty where none is known."""
     for place in schema.places(path)[0]:
         if "examples" in place and isinstance(path[-1], str):
-            return f"'{path[-1]}: {_flow(place['examples'][0])}'"
+            return f"'{pair(path[-1], place['examples'][0])}'"
     return ""
-
-
-def _flow(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000).replace("\n...\n", "").strip()
 
 
 def _list_cure(value: Any) -> str:

@@ -26,7 +26,7 @@ class Pattern(Form):
 
     @property
     def words(self) -> str:  # type: ignore[override]
-        return f"{self.noun}: {self.rule}"
+        return self.noun
 
     def parse(self, value: Any) -> str:
         written = text(value, self.noun, self.example)

@@ -89,7 +89,7 @@ class PreemptAfter(Shape):
     """Preemption with a delay."""
 
     after: Annotated[float, Duration("0s", "1h")] = setting(
-        "How long the better director must have been ready and must have heard the worse one before it takes over.",
+        "How long the better director waits, once it is ready, before it takes over.",
         example="30s",
     )
 
