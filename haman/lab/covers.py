@@ -7,13 +7,24 @@ place inside the laboratory as outside, whatever is laid over /tmp.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from haman.lab.syscalls import MS_BIND, MS_REC, mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+
+
+def essential() -> list[Path]:
+    """What must stay visible wherever it lies: the project, the interpreter, where we are, the working folder."""
+    work = os.environ.get("HAMAN_LAB_WORK")
+    paths = [PROJECT, Path(sys.prefix), Path(sys.base_prefix), Path.cwd(), *([Path(work)] if work else [])]
+    return [path for path in paths if path != Path("/")]
 
 
 def beneath(directory: Path, paths: Iterable[Path]) -> list[Path]:

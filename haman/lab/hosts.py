@@ -12,16 +12,16 @@ not see each other. Names of interfaces are those of the host they are on.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from haman.errors import LabError
 from haman.lab.links import Ports
 from haman.lab.namespaces import Place
-from haman.lab.processes import Process, in_network
+from haman.lab.processes import Process, end_all, in_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,10 +59,11 @@ class Network:
 
     def close(self) -> None:
         """Kill what runs on the hosts and remove them; idempotent."""
-        for host in self.hosts.values():
-            host.close()
-        self._ports.close()
-        self._switches.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._switches.close)
+            stack.callback(self._ports.close)
+            for host in self.hosts.values():
+                stack.callback(host.close)
 
     def segment(self, name: str) -> Segment:
         """A new switch; its name is at most 15 characters."""
@@ -107,6 +108,7 @@ class Host:
         self._place = place
         self._ports = ports
         self._attached: dict[str, tuple[str, Segment]] = {}
+        self._spawned: list[Process] = []
 
     def attach(self, interface: str, port: str, segment: Segment) -> None:
         self._attached[interface] = (port, segment)
@@ -120,15 +122,11 @@ class Host:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end, output captured as text.
 
-        Errors: LabError with its output when it outlives `timeout` (it is killed) or, with `check`, fails.
+        Errors: LabError with its output when it outlives `timeout` seconds (it is killed) or, with `check`, fails.
         """
         words = [str(word) for word in argv]
-        process = self._place.call(
-            lambda: subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        )
-        with process:
+        pipe = subprocess.PIPE
+        with self._start(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace") as process:
             try:
                 out, err = process.communicate(input, timeout)
             except subprocess.TimeoutExpired:
@@ -147,28 +145,29 @@ class Host:
         stdin: int = subprocess.DEVNULL,
         stdout: int | None = None,
     ) -> Process:
-        """Start a program and return at once. log: gets its output appended; env: added to the environment.
+        """Start a program and return at once; it ends with the host at the latest.
 
-        stdin, stdout: as for subprocess.Popen, e.g. PIPE; without log and stdout the output is thrown away.
+        log: gets its output appended, but what `stdout` takes; without either it is thrown away.
+        env: added to the environment. stdin, stdout: as for subprocess.Popen, e.g. PIPE.
         """
         words = [str(word) for word in argv]
-        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC) if log else subprocess.DEVNULL
-        try:
-            process = self._place.call(
-                lambda: subprocess.Popen(
-                    words,
-                    stdin=stdin,
-                    stdout=target if stdout is None else stdout,
-                    stderr=target,
-                    env={**os.environ, **(env or {})},
-                )
+        with Path(log or os.devnull).open("ab") as sink:
+            process = self._start(
+                words,
+                stdin=stdin,
+                stdout=sink if stdout is None else stdout,
+                stderr=sink,
+                env={**os.environ, **(env or {})},
             )
+        spawned = Process(process, f"{self.name}: {words[0]}", log)
+        self._spawned.append(spawned)
+        return spawned
+
+    def _start(self, words: list[str], **options: Any) -> subprocess.Popen[Any]:
+        try:
+            return self._place.call(lambda: subprocess.Popen(words, **options))
         except OSError as error:
-            raise LabError(f"{self.name}: {words[0]}: {error.strerror}") from error
-        finally:
-            if target >= 0:
-                os.close(target)
-        return Process(process, f"{self.name}: {words[0]}", log)
+            raise LabError(f"{self.name}: cannot start {words[0]}: {error.strerror}") from error
 
     def ip(self, *lines: str) -> None:
         """`ip -batch`: each line is one ip command without the word ip."""
@@ -219,9 +218,9 @@ class Host:
 
     def close(self) -> None:
         """Kill every process here and remove the host; idempotent."""
-        for pid in self.processes():
-            if pid != os.getpid():
-                os.kill(pid, signal.SIGKILL)
+        end_all(self.processes)
+        for process in self._spawned:
+            process.close()
         self._place.close()
 
 

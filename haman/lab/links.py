@@ -35,6 +35,7 @@ class Ports:
         ioctl(self._socket, _SIOCSIFFLAGS, struct.pack("16sh22x", name.encode(), flags))
 
     def up(self, name: str) -> None:
+        """Idempotent."""
         self._set_up(name, True)
 
     def down(self, name: str) -> None:

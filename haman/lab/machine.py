@@ -1,34 +1,32 @@
 """One command run to its end under a kernel with IPVS, over this machine's own files, read-only.
 
-Knows how to boot, watch and end a machine; what kernel is none of its business (kernels), nor what runs (hosts).
+Which kernel is the business of kernels, what the first process inside does that of init, what runs there nobody's.
 """
 
 from __future__ import annotations
 
-import codecs
+import compileall
 import contextlib
 import json
 import os
-import selectors
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from haman.errors import LabError
-from haman.lab.processors import reserved_processor
+from haman.lab.covers import PROJECT, essential
+from haman.lab.processors import reserved
+from haman.lab.signals import unwinding
+from haman.lab.supervise import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from haman.lab.kernels import Kernel
 
-PROJECT = Path(__file__).resolve().parents[2]
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _print(text: str) -> None:
@@ -38,7 +36,7 @@ def _print(text: str) -> None:
 
 @dataclass(frozen=True)
 class Machine:
-    """A kernel and how much memory it gets (MiB, taken as it is used)."""
+    """A kernel, and how much memory it gets at most, MiB: taken from the host only as it is used."""
 
     kernel: Kernel
     memory: int = 1536
@@ -54,159 +52,102 @@ class Machine:
     ) -> int:
         """Run `command` as root in the current directory; returns its exit status (128 + signal if one killed it).
 
-        work: an existing folder that is writable inside, at the same path; everything else of the host's files is
-        read-only, and /tmp, /run, /dev/shm are empty. The command finds it as HAMAN_LAB_WORK. Without one a
-        temporary folder is used and removed.
-        timeout: seconds. environment: added to (or over) the machine's own.
+        work: an existing folder that is writable inside, at the same path, and known there as HAMAN_LAB_WORK; all
+        else of the host's files is read-only, and /tmp, /var/tmp, /run and /dev/shm are empty and of memory.
+        Without one, a temporary folder is used and removed.
+        timeout: seconds. environment: added to (or over) the machine's own, which takes nothing from the caller's.
         output: gets the command's standard output and error as they come, not line by line.
         Errors: LabError when the machine does not come up, panics, or outlives its timeout.
         """
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_terminated_as_exit())
+        compileall.compile_dir(PROJECT / "haman", quiet=2)
+        with unwinding(), contextlib.ExitStack() as stack:
             if work is None:
                 work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="haman-lab-")))
+            work = work.resolve()
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".machine-", dir=work)))
-            order = self._order([str(word) for word in command], work.resolve(), private.resolve(), environment or {})
+            order = self._order([str(word) for word in command], work, private, environment or {})
             (private / "order.json").write_text(json.dumps(order))
-            noise = self._boot(private, timeout, output)
-            return _answer(private / "status.json", noise)
+            processor = stack.enter_context(reserved()) if self.kernel.path else None
+            said = follow(
+                lambda descriptor: self._command(private, descriptor, processor),
+                environment={"PATH": _PATH, "TMPDIR": str(memory_folder(self.memory, private))},
+                timeout=timeout,
+                output=output,
+            )
+            return _answer(private / "status.json", said)
 
     def _order(self, command: list[str], work: Path, private: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-        booted = self.kernel.path is not None
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        """What init is told; init's docstring lists the keys."""
         return {
-            "kind": "machine" if booted else "namespaces",
+            "booted": self.kernel.path is not None,
+            "modules": str(self.kernel.modules or ""),
             "command": command,
             "directory": str(Path.cwd()),
             "work": str(work),
             "status": str(private / "status.json"),
             "root": str(PROJECT),
-            "keep": [str(PROJECT), str(Path.cwd()), sys.prefix, sys.base_prefix],
-            "console": "/dev/tty1" if booted else "",
+            "keep": [str(path) for path in essential()],
             "environment": {
-                "PATH": f"{Path(sys.executable).parent}:{path}",
+                "PATH": f"{Path(sys.executable).parent}:{_PATH}",
                 "HOME": "/tmp/root",
                 "USER": "root",
                 "LANG": "C.UTF-8",
                 "TERM": "dumb",
                 "NO_COLOR": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",
-                "HAMAN_LAB_WORK": str(work),
                 "HAMAN_LAB_INSIDE": self.kernel.name,
+                "HAMAN_LAB_WORK": str(work),
                 **environment,
             },
         }
 
-    def _command(self, private: Path, output: int) -> list[str]:
-        init = [sys.executable, "-I", "-S", str(Path(__file__).with_name("init.py")), str(private / "order.json")]
+    def _command(self, private: Path, descriptor: int, processor: int | None) -> list[str]:
+        """The words that start the machine, the command's output going to `descriptor`."""
+        init = [
+            sys.executable, "-I", "-S", str(Path(__file__).with_name("init.py")), str(private / "order.json"),
+        ]  # fmt: skip
         if self.kernel.path is None:
-            return ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--", *init]
+            spaces = ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
+            return [*spaces, "--", *init, str(descriptor)]
+        pinned = [] if processor is None else ["taskset", "--cpu-list", str(processor)]
         return [
+            *pinned,
             str(self.kernel.path),
             f"mem={self.memory}M",
             f"uml_dir={private}",
             "rootfstype=hostfs",
             "rootflags=/",
             "ro",
-            "con=null",
-            "con0=null,fd:1",
-            f"con1=null,fd:{output}",
             "quiet",
             "panic=-1",
+            "con=null",
+            "con0=null,fd:1",
+            f"con1=null,fd:{descriptor}",
             f'init="{init[0]}"',
             "--",
-            *(f'"{word}"' for word in init[1:]),
+            *(f'"{word}"' for word in [*init[1:], "/dev/tty1"]),
         ]
 
-    def _boot(self, private: Path, timeout: float, output: Callable[[str], None]) -> list[str]:
-        """Run the machine until it halts. Returns the last lines the kernel itself said."""
-        deadline = time.monotonic() + timeout
-        reader, writer = os.pipe()
-        noise: deque[str] = deque(maxlen=40)
-        with reserved_processor() as processor, contextlib.ExitStack() as stack:
-            stack.callback(os.close, reader)
-            booted = self.kernel.path is not None
-            place = ["taskset", "--cpu-list", str(processor)] if booted and processor is not None else []
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *place, *self._command(private, writer)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if booted else writer,
-                stderr=subprocess.STDOUT,
-                pass_fds=[writer],
-                start_new_session=True,
-            )
-            os.close(writer)
-            stack.callback(_end, process)
-            with selectors.DefaultSelector() as selector:
-                selector.register(reader, selectors.EVENT_READ, _text(output))
-                if process.stdout:
-                    selector.register(process.stdout, selectors.EVENT_READ, _lines(noise))
-                while selector.get_map():
-                    ready = selector.select(deadline - time.monotonic())
-                    if not ready:
-                        raise LabError(f"the machine was still running after {timeout:g} s and was ended")
-                    for key, _ in ready:
-                        data = os.read(key.fd, 65536)
-                        key.data(data)
-                        if not data:
-                            selector.unregister(key.fd)
-        return list(noise)
+
+def memory_folder(memory: int, otherwise: Path) -> Path:
+    """Where a user-mode kernel may keep its memory (MiB), which is a file mapped executable, unlinked at once.
+
+    /dev/shm where it is large enough and not mounted noexec (in containers it is often neither); else `otherwise`.
+    """
+    shared = Path("/dev/shm")
+    with contextlib.suppress(OSError):
+        state = os.statvfs(shared)
+        if state.f_bavail * state.f_frsize >= memory << 20 and not state.f_flag & os.ST_NOEXEC:
+            return shared
+    return otherwise
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The machine and all it started: its processes share its group, and no exit is waited for in vain."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout:
-        process.stdout.close()
-
-
-def _text(output: Callable[[str], None]) -> Callable[[bytes], None]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def take(data: bytes) -> None:
-        if text := decoder.decode(data, final=not data):
-            output(text)
-
-    return take
-
-
-def _lines(noise: deque[str]) -> Callable[[bytes], None]:
-    rest = b""
-
-    def take(data: bytes) -> None:
-        nonlocal rest
-        *lines, rest = (rest + data).split(b"\n")
-        noise.extend(line.decode("utf-8", "replace").rstrip() for line in lines)
-
-    return take
-
-
-def _answer(path: Path, noise: Sequence[str]) -> int:
+def _answer(path: Path, said: Sequence[str]) -> int:
     try:
         answer = json.loads(path.read_text())
     except FileNotFoundError:
-        raise LabError("the machine died; its kernel's last words:\n" + "\n".join(noise)) from None
+        why = next((line for line in said if "panic" in line), "it halted before its command ended")
+        raise LabError("\n".join([f"the machine died: {why}", *said])) from None
     if "error" in answer:
         raise LabError(f"the machine could not be laid out: {answer['error']}")
     return int(answer["status"])
-
-
-@contextlib.contextmanager
-def _terminated_as_exit() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind like Ctrl-C while the machine runs, so that everything is cleaned up."""
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    try:
-        before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    except ValueError:  # not the main thread: whoever owns it owns the signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from haman.lab.covers import cover
+from haman.lab.covers import cover, essential
 from haman.lab.syscalls import (
     CLONE_FS,
     CLONE_NEWNET,
@@ -49,7 +49,7 @@ class Place:
         unshare(CLONE_FS | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWNET)
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
         mount("sysfs", "/sys", "sysfs")
-        cover(Path("/run"), [Path.cwd()])
+        cover(Path("/run"), essential())
         for directory in ("haman", "lock", "netns"):
             Path("/run", directory).mkdir()
         socket.sethostname(self.name)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import time
 from typing import IO, TYPE_CHECKING
 
 from haman.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 
@@ -25,6 +28,13 @@ class Process:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def close(self) -> None:
+        """For a program that has ended or been killed: reap it, close our ends of its pipes. Idempotent."""
+        self._process.wait()
+        for pipe in (self.stdin, self.stdout):
+            if pipe:
+                pipe.close()
 
     @property
     def stdin(self) -> IO[bytes] | None:
@@ -57,6 +67,25 @@ class Process:
         """SIGKILL, and wait until it is gone."""
         self.signal(signal.SIGKILL)
         self._process.wait()
+
+
+def end_all(living: Callable[[], Iterable[int]], patience: float = 5.0) -> None:
+    """SIGKILL what `living` finds, again and again, until it finds nothing: a process may fork while it is killed.
+
+    Errors: LabError when something still lives after `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while pids := list(living()):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                try:
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    select.select([handle], [], [], max(deadline - time.monotonic(), 0))
+                finally:
+                    os.close(handle)
+        if time.monotonic() > deadline:
+            raise LabError(f"processes that cannot be killed: {pids}")
 
 
 def in_network(inode: int) -> list[int]:

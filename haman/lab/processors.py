@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def reserved_processor() -> Iterator[int | None]:
+def reserved() -> Iterator[int | None]:
     """The number of a processor that no other machine holds; None when all are taken.
 
     The reservation is an abstract socket name: seen by every user, gone with its holder, and no file is left.

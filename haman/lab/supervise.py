@@ -1,0 +1,103 @@
+"""One program and all it starts, followed on two streams until it ends, and ended with certainty.
+
+Knows nothing of kernels: machine says what to start.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from haman.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_KEPT: Final = 100
+"""How many of the last lines of the second stream are kept: a kernel's panic is up to sixty."""
+
+
+def follow(
+    command: Callable[[int], Sequence[str]],
+    *,
+    environment: Mapping[str, str],
+    timeout: float,
+    output: Callable[[str], None],
+) -> list[str]:
+    """Run the command to its end; returns the last lines it wrote to its standard output and error.
+
+    command: given the number of a descriptor, the words to run; what is written to that descriptor goes to
+    `output` as it comes. It gets a session of its own, so a terminal's Ctrl-C reaches only us; it is killed with
+    all its group when we leave, however that is, and by the kernel when we are killed.
+    Errors: LabError when it has not ended after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    reader, writer = os.pipe()
+    last: deque[str] = deque(maxlen=_KEPT)
+    with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+        stack.callback(os.close, reader)
+        with os.fdopen(writer, "wb"):
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *command(writer)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[writer],
+                start_new_session=True,
+                env=dict(environment),
+            )
+        stack.callback(_end, process)
+        assert process.stdout is not None
+        selector.register(reader, selectors.EVENT_READ, as_text(output))
+        selector.register(process.stdout, selectors.EVENT_READ, as_lines(last.append))
+        while selector.get_map():
+            ready = selector.select(max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise LabError(f"still running after {timeout:g} s, ended\n" + "\n".join(last))
+            for key, _ in ready:
+                data = os.read(key.fd, 65536)
+                key.data(data)
+                if not data:
+                    selector.unregister(key.fd)
+    return list(last)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def as_text(output: Callable[[str], None]) -> Callable[[bytes], None]:
+    """A taker of bytes that gives text, never half a character. b"" is the end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def take(data: bytes) -> None:
+        if text := decoder.decode(data, final=not data):
+            output(text)
+
+    return take
+
+
+def as_lines(output: Callable[[str], None]) -> Callable[[bytes], None]:
+    """A taker of bytes that gives whole lines without their end, and at the end what is left. b"" is the end."""
+    rest = b""
+
+    def take(data: bytes) -> None:
+        nonlocal rest
+        *lines, rest = (rest + data).split(b"\n")
+        if not data and rest:
+            lines, rest = [rest], b""
+        for line in lines:
+            output(line.decode("utf-8", "replace").rstrip("\r"))
+
+    return take
