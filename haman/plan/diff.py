@@ -20,7 +20,7 @@ from haman.plan.desired import is_sentinel
 from haman.plan.ops import Add, Op, Remove, Set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from haman.plan.ownership import Ownership
 
@@ -42,6 +42,7 @@ def diff(desired: Kernel, actual: Kernel, ownership: Ownership) -> tuple[Op, ...
     services = _changes(desired.services, actual.services, ownership, _service_order)
     destinations = _changes(desired.destinations, actual.destinations, ownership, _destination_order)
     addresses = _changes(desired.addresses, actual.addresses, ownership, _address_order)
+    leaving = {key: None for key in services.gone if not is_sentinel(key)}
     unwanted_daemons = [key for key in actual.daemons if key in ownership and key not in desired.daemons]
     return (
         *(Set(key, wanted) for key, wanted in desired.sysctls.items() if not _held(key, wanted, actual.sysctls)),
@@ -51,8 +52,8 @@ def diff(desired: Kernel, actual: Kernel, ownership: Ownership) -> tuple[Op, ...
         *_coming_services(services, desired, sentinels=False),
         *_coming_destinations(destinations, desired),
         *_moving_addresses(addresses, desired),
-        *_leaving_destinations(destinations, frozenset(services.gone)),
-        *(Remove(key) for key in services.gone if not is_sentinel(key)),
+        *(Remove(key) for key in destinations.gone if key.service not in leaving),
+        *(Remove(key) for key in leaving),
         *_starting_daemons(desired, actual),
         *(Remove(key) for key in services.gone if is_sentinel(key)),
     )
@@ -139,10 +140,6 @@ def _coming_destinations(destinations: _Changes[DestinationKey], desired: Kernel
 
     for key in sorted(destinations.changed, key=quiesced):  # a stable sort: those that fall to 0 come last
         yield Set(key, desired.destinations[key])
-
-
-def _leaving_destinations(destinations: _Changes[DestinationKey], leaving: Collection[ServiceKey]) -> Iterator[Op]:
-    return (Remove(key) for key in destinations.gone if key.service not in leaving)
 
 
 def _moving_addresses(addresses: _Changes[AddressKey], desired: Kernel) -> Iterator[Op]:

@@ -21,7 +21,8 @@ given; nobody in between sorts.
     device means remove, then add, with nothing in between.
  9. An address is removed BEFORE the services behind it, for the reason of 7.
 10. A service is removed AFTER destinations have come and gone elsewhere, and takes its own destinations with it: for
-    those there is no operation, as there would be nothing left to remove.
+    those there is no operation, as there would be nothing left to remove. (A sentinel has none, unless somebody
+    put them there: these are removed like any other.)
 11. A sync daemon is started AFTER destinations are in place: an entry that arrives finds its server at once. (The
     kernel binds it later too, but only when that connection is synchronised again.) A daemon cannot be changed: a
     difference is stop, then start, with nothing in between, so that as few messages as possible are missed.
