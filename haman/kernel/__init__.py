@@ -1,0 +1,4 @@
+"""The only code that touches netlink, nftables and sysctls: `snapshot` gives a `model.kernel.Kernel`, `apply` carries out ops.
+
+A refusal is a value (`refusal.Refusal`), not an exception: one operation that fails must not lose the others.
+"""
