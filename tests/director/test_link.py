@@ -20,12 +20,13 @@ def run(scenario: Callable[[Elector, Link, list[Message]], Awaitable[None]]) -> 
     async def inside() -> None:
         elector = Elector()
         got: list[Message] = []
-        with elector.theirs:
-            link = Link(asyncio.get_running_loop(), elector.theirs, got.append)
+        link = Link(asyncio.get_running_loop(), elector.theirs, got.append)
+        try:
             async with asyncio.timeout(10):
                 await scenario(elector, link, got)
+        finally:
             link.close()
-        elector.close()
+            elector.close()
 
     asyncio.run(inside())
 
@@ -86,9 +87,9 @@ def test_silence_ends_it_after_the_announced_patience() -> None:
         begun = time.monotonic()
         elector.beat(0.3)
         why = await link.lost
-        assert why.startswith("the elector was silent for 0.3")
+        assert why.startswith("the elector was silent for 0.")
         assert why.endswith("its patience is 0.3 s")
-        assert 0.3 <= time.monotonic() - begun < 0.44
+        assert 0.3 <= time.monotonic() - begun < 1.0
 
     run(scenario)
 
@@ -112,7 +113,7 @@ def test_a_heartbeat_that_lay_unread_counts_from_when_it_was_sent() -> None:
         begun = time.monotonic()
         link._heard = 0.0  # nothing was heard before
         await link.lost
-        assert time.monotonic() - begun < 0.25
+        assert time.monotonic() - begun < 0.35
 
     run(scenario)
 
@@ -127,6 +128,19 @@ def test_after_our_own_stall_the_inbox_is_read_first() -> None:
             stall(0.1)
             elector.beat(0.2)
         await asyncio.sleep(0.1)
+        assert not link.lost.done()
+
+    run(scenario)
+
+
+def test_silence_is_believed_only_after_reading_once_more() -> None:
+    async def scenario(elector: Elector, link: Link, got: list[Message]) -> None:
+        elector.beat(0.2)
+        await asyncio.sleep(0.05)
+        link._granted = link._heard  # no grace is left
+        stall(0.3)
+        elector.beat(0.2)
+        link._silent()
         assert not link.lost.done()
 
     run(scenario)
