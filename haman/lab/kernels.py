@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,8 +50,12 @@ def find(say: Callable[[str], None] = tell, *, full: bool = False) -> Kernel:
     ready-made one will not do.
     Errors: LabError naming what was tried and why it would not do.
     """
-    found = ready(say, full=full)
-    return found or _lab(build.build(say, lambda path: trial.prove(_lab(path))))
+    return ready(say, full=full) or built(say)
+
+
+def built(say: Callable[[str], None]) -> Kernel:
+    """The lab kernel, built unless it is there. Errors: LabError."""
+    return _lab(build.build(say, lambda path: trial.prove(_lab(path))))
 
 
 def ready(say: Callable[[str], None], *, full: bool) -> Kernel | None:
@@ -63,7 +68,7 @@ def ready(say: Callable[[str], None], *, full: bool) -> Kernel | None:
             return host
     if path := build.built():
         return _lab(path)
-    if not full and PREBUILT.exists():
+    if not full and PREBUILT.exists() and not prebuilt_obstacle():
         prebuilt = Kernel("debian", "Debian's user-mode-linux, until the lab kernel is built", PREBUILT, MODULES)
         if _proven(prebuilt, say):
             return prebuilt
@@ -91,11 +96,21 @@ def _has_ipvs() -> bool:
     return table.exists()
 
 
+def prebuilt_obstacle() -> str:
+    """Why Debian's user-mode kernel cannot run on this processor, or nothing.
+
+    With AMX the processor's state outgrows what that kernel saves of it, and it panics at its first process.
+    """
+    processor = Path("/proc/cpuinfo").read_text()
+    return "it cannot run on a processor with AMX" if " amx_tile" in processor else ""
+
+
+@cache
 def _proven(kernel: Kernel, say: Callable[[str], None]) -> bool:
     try:
         trial.prove(kernel)
     except LabError as error:
         first, *_ = str(error).splitlines()
-        say(f"not used: {kernel.why}: {first}")
+        say(f"not used: {kernel.name} kernel ({kernel.why}): {first}")
         return False
     return True
