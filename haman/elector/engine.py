@@ -55,7 +55,7 @@ class Engine:
         self._known: dict[str, dict[int, RouterConfig]] = {}  # by interface and VRID
         self._carrier: Mapping[str, bool] = {}
         self._refused: dict[str, tuple[str, float]] = {}
-        self._announcing: dict[str, float] = {}
+        self._announcing: dict[str, float | None] = {}
         self._reception = Reception(tally, self._note)
         self._touched: set[str] = set()
         self._reported: dict[str, RoleReport] = {}
@@ -84,8 +84,9 @@ class Engine:
     def roles(self) -> Roles:
         return Roles(epoch=self._epoch, roles=tuple(self._reported.values()))
 
-    def due_announcements(self) -> dict[str, float]:
-        """Routers whose neighbours are to be told, with the time that was decided; each is given out once."""
+    def due_announcements(self) -> dict[str, float | None]:
+        """Routers whose neighbours are to be told; each is given out once. For a takeover the value is when it was
+        decided; None is an announcement made again."""
         due, self._announcing = self._announcing, {}
         return due
 
@@ -200,9 +201,11 @@ class Engine:
             case Advertise(priority):
                 self._advertise(router, priority)
             case Announce():
-                self._announcing[router.config.name] = now
+                self._announcing.setdefault(router.config.name, None)
                 self._world.wake_keeper()
             case Changed():
+                if effect.after is Role.ACTIVE:
+                    self._announcing[router.config.name] = now
                 self._note(
                     Kind.ROUTER, router.config.name, effect.before.value, effect.after.value, effect.cause, effect.why
                 )

@@ -43,7 +43,7 @@ class Owner(Protocol):
 
     def router_config(self, name: str) -> RouterConfig | None: ...
 
-    def due_announcements(self) -> dict[str, float]: ...
+    def due_announcements(self) -> dict[str, float | None]: ...
 
     def holds(self, name: str) -> bool: ...
 
@@ -186,13 +186,14 @@ class Keeper:
                     actual.pop(key, None)
         return refusals
 
-    def _announce(self, name: str, decided: float) -> None:
+    def _announce(self, name: str, decided: float | None) -> None:
         router = self._owner.router_config(name)
         if router is None or not self._owner.holds(name):
             return
         self._announcer.announce(router)
-        seconds = time.monotonic() - decided
-        self._reporter.takeover(TakeoverDone(router=name, seconds=seconds, addresses=len(router.addresses)))
+        if decided is not None:
+            seconds = time.monotonic() - decided
+            self._reporter.takeover(TakeoverDone(router=name, seconds=seconds, addresses=len(router.addresses)))
 
     def _report_drift(self, ops: Sequence[Op]) -> None:
         """An address that had been in place and is missing again was taken by somebody else."""

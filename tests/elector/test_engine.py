@@ -108,6 +108,13 @@ def test_silence_makes_it_active_and_the_neighbours_are_told_once_the_keeper_has
     assert engine.due_announcements() == {}
 
 
+def test_an_announcement_against_a_rival_is_no_takeover(engine: Engine, world: FakeWorld) -> None:
+    run_until_deadline(engine, world)
+    engine.due_announcements()
+    engine.packet("eth0", advert(100))
+    assert engine.due_announcements() == {"public": None}
+
+
 def test_a_packet_of_a_better_router_takes_the_role_and_the_address_lingers(engine: Engine, world: FakeWorld) -> None:
     run_until_deadline(engine, world)
     engine.packet("eth0", advert(200))
