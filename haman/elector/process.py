@@ -7,7 +7,7 @@ import contextlib
 import errno
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haman.elector import child, realtime
 from haman.elector.announcer import Announcer
@@ -15,12 +15,13 @@ from haman.elector.engine import Engine
 from haman.elector.keeper import Keeper
 from haman.elector.segment import Segment
 from haman.elector.tally import Tally
+from haman.errors import KernelUnavailable
 from haman.model.elector import Configure, Goodbye, Happened, Heartbeat, Readiness, Roles, Stopping, TakeoverDone
 from haman.model.transition import Kind, Transition
 from haman.observe import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from ipaddress import IPv4Address
     from pathlib import Path
 
@@ -39,6 +40,15 @@ def run(config: Path, node: str | None) -> int:
     """Be the elector until told to stop. Returns the program's exit code."""
     refused = realtime.prepare()
     return asyncio.run(Elector(config, node, refused).run())
+
+
+@contextlib.contextmanager
+def _privileged() -> Iterator[None]:
+    """Raises KernelUnavailable where the right to open a raw socket is missing."""
+    try:
+        yield
+    except PermissionError as error:
+        raise KernelUnavailable("haman run needs CAP_NET_RAW and CAP_NET_ADMIN: start it as root") from error
 
 
 def patience(interval: float) -> float:
@@ -67,15 +77,17 @@ class Elector:
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._broken)
         self._result: asyncio.Future[int] = self._loop.create_future()
         self._stop_wanted, self._released, self._childless = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._child = child.Child(self._loop, self._argv, self)
-        self._child.start()
-        self._announcer = Announcer(self._loop, self._announced, self._engine.holds)
-        self._keeper = Keeper(self._engine, self, self._announcer)
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self._stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._no_reload)
+        with _privileged():
+            self._announcer = Announcer(self._loop, self._announced, self._engine.holds)
+        self._keeper = Keeper(self._engine, self, self._announcer)
+        self._child = child.Child(self._loop, self._argv, self)
+        self._child.start()
         await self._keeper.open()
         self._open = True
         realtime.freeze()
@@ -184,9 +196,13 @@ class Elector:
                 segment.close()
                 del self._segments[name]
         for name in wanted - self._segments.keys():
-            with contextlib.suppress(OSError):  # it does not exist yet: tracking shows that as a fault
-                self._segments[name] = segment = Segment(name)
-                self._loop.add_reader(segment, self._drain, segment)
+            try:
+                with _privileged():
+                    segment = Segment(name)
+            except OSError:
+                continue  # it does not exist yet: tracking shows that as a fault, and its coming calls this again
+            self._segments[name] = segment
+            self._loop.add_reader(segment, self._drain, segment)
 
     def _drain(self, segment: Segment) -> None:
         for packet in segment.receive():
@@ -199,6 +215,13 @@ class Elector:
             for packet in segment.receive():
                 self._engine.packet(segment.interface, packet)
         self._engine.tick()
+
+    def _broken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback raised: a mistake of ours. A router whose timer is lost must not keep the VIP, so this process
+        ends, and with it the address leaves the NIC (the director sees to that)."""
+        journal.log.error("internal error: %s", context["message"], exc_info=context.get("exception"))
+        if "handle" in context and not self._result.done():
+            self._result.set_result(1)
 
     def _announced(self, router: str, frames: int) -> None:
         self._tally.count(router, "announcements_sent", frames)
