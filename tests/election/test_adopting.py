@@ -1,0 +1,56 @@
+"""After a restart the VIP may still lie on the NIC: it stays while nobody else is heard, and no longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from haman.election.events import Stop, Tick
+from haman.model.cluster import Preempt
+from haman.model.transition import Role
+from tests.election.support import FAULT, FINE, PREEMPT, active, heard, said, standby
+
+
+def test_what_is_found_is_left_alone_while_nobody_is_heard() -> None:
+    adopting = standby(adopting=True)
+    assert (adopting.role, adopting.holds) == (Role.STANDBY, None)
+    adopting.handle(Tick(), 2.0)
+    assert adopting.holds is None
+
+
+def test_it_is_kept_by_a_takeover() -> None:
+    adopting = standby(adopting=True)
+    assert said(adopting.handle(Tick(), 3.609375)) == "advertise 100, standby -> active (nobody_active), announce"
+    assert adopting.holds is True
+
+
+@pytest.mark.parametrize("preempt", [Preempt(), PREEMPT, Preempt(allowed=True, after=30.0)])
+@pytest.mark.parametrize("priority", [50, 100, 150])
+def test_one_advertisement_takes_it_off(preempt: Preempt, priority: int) -> None:
+    """Also a worse router's that we mean to preempt: until then it is the one that serves."""
+    assert standby((heard(priority), 0.5), adopting=True, preempt=preempt).holds is False
+
+
+def test_a_goodbye_takes_nothing_off() -> None:
+    """Whoever says it is about to go, and we are about to take over."""
+    adopting = standby((heard(0), 0.5), adopting=True)
+    assert adopting.holds is None
+    assert adopting.deadline == 1.109375
+
+
+def test_a_fault_takes_it_off_for_good() -> None:
+    adopting = standby((FAULT, 0.5), adopting=True)
+    assert adopting.holds is False
+    adopting.handle(FINE, 1.0)
+    assert adopting.holds is False
+
+
+def test_a_stop_takes_it_off() -> None:
+    assert standby((Stop(), 0.5), adopting=True).holds is False
+
+
+def test_without_an_earlier_life_nothing_is_left_as_found() -> None:
+    assert standby().holds is False
+
+
+def test_a_role_lost_later_is_no_earlier_life() -> None:
+    assert active((heard(150), 10.5), (Tick(), 10.55), adopting=True).holds is False
