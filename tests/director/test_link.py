@@ -48,7 +48,7 @@ def test_messages_go_both_ways() -> None:
 
 def test_a_message_larger_than_the_socket_takes_arrives_whole() -> None:
     async def scenario(elector: Elector, link: Link, got: list[Message]) -> None:
-        vips = cluster().routers["public"].addresses * 5_000
+        vips = cluster().routers["public"].addresses * 2_500
         router = RouterConfig(
             name="public", vrid=1, priority=1, interface="eth0", source=cluster().directors["lb1"].address,
             advert_interval=1.0, addresses=vips,
