@@ -134,8 +134,8 @@ class Hooks:
         self._wake.set()
 
     def _before(self, router: str) -> str | None:
-        """What the last in line for this router tells, or what is told now, or was."""
-        for each in (*reversed(self._pending), self._running):
+        """What this router's stop in line tells (nothing else stays in line), or what is told now, or was."""
+        for each in (*self._pending, self._running):
             if each is not None and each.who == router:
                 return each.after
         return self._told.get(router)

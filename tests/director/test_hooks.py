@@ -235,6 +235,16 @@ def test_what_was_told_survives_the_directors_death(lines: Lines) -> None:
     assert lines.read() == ["public active", "public fault"], "what happened meanwhile is made good"
 
 
+def test_a_role_that_was_told_is_no_news_when_announced_again(lines: Lines) -> None:
+    async def scenario(queue: Hooks) -> None:
+        queue.happened(change("standby", "active"))
+        queue.happened(change("standby", "active"))
+
+    run([hook(lines.script)], scenario)
+    run([hook(lines.script)], scenario)
+    assert lines.read() == ["public active"]
+
+
 def test_a_hook_that_was_cut_off_runs_again(lines: Lines) -> None:
     async def killed() -> None:
         queue = Hooks([hook(lines.script)], {}, lambda _: None, Tally())
