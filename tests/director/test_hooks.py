@@ -238,7 +238,6 @@ def test_what_was_told_survives_the_directors_death(lines: Lines) -> None:
 def test_a_role_that_was_told_is_no_news_when_announced_again(lines: Lines) -> None:
     async def scenario(queue: Hooks) -> None:
         queue.happened(change("standby", "active"))
-        queue.happened(change("standby", "active"))
 
     run([hook(lines.script)], scenario)
     run([hook(lines.script)], scenario)
