@@ -1,11 +1,11 @@
 """The operator's YAML file -> the model's Cluster, or every mistake in it with its place and cure.
 
-    source   bytes -> text                  tree     text -> plain values with places
-    shape/   what the file looks like       forms/   how one value is written
-    explain  schema errors -> mistakes      rules/   what several settings must agree on
-    view     references followed            build    the file -> Cluster
-    schema   JSON Schema                    reference  the reference page
-    node     which director is this machine?
+    source       bytes -> text                  tree       text -> plain values with places
+    shape/       what the file looks like       forms/     how one value is written
+    explain      schema errors -> mistakes      rules/     what several settings must agree on
+    view         references followed            build      the file -> Cluster
+    examination  all of that in one go          node       which director is this machine?
+    json_schema  for editors and for explain    reference  the reference page
 
 Everything that can be wrong with a file ends in one ConfigError that holds all of it.
 """
@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haman.config import source
-from haman.config.examine import Examination, examine
-from haman.config.schema import schema
+from haman.config.examination import Examination, examine
+from haman.config.json_schema import schema
 from haman.errors import ConfigError
 
 if TYPE_CHECKING:

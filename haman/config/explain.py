@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from haman.config import schema
+from haman.config import json_schema
 from haman.config.flow import pair
 from haman.config.forms.base import WRONG
+from haman.config.forms.words import Boolean
 from haman.config.mistakes import Mistake, Path, quoted, shown
 from haman.config.shape.base import KIND, TAGS
 from haman.config.suggest import listed, near_key
@@ -49,7 +50,9 @@ def _explained(detail: ErrorDetails, tree: Tree) -> Mistake:
         case t if t == WRONG:
             what, cure = context["what"], context["cure"]
         case t if t == KIND:
-            what, cure = f"{shown(value)} is not {context['expected']}", _write(path)
+            word = Boolean.meant(value) if "true" in context["expected"] else ""
+            what = f"{shown(value)} is not {context['expected']}"
+            cure = f"write {word}" if word else _write(path)
         case "missing":
             what, cure = f"{quoted(str(path[-1]))} is missing", f"add {_example(path)}"
         case "extra_forbidden":
@@ -58,12 +61,14 @@ def _explained(detail: ErrorDetails, tree: Tree) -> Mistake:
         case "too_short":
             what, cure = "this is empty", f"write at least one: {_example(path)}"
         case "too_long":
-            what = f"more than {context['max_length']} entries"
-            cure = "divide them among several"
+            what, cure = f"there are more than {context['max_length']} of them", "divide them among several"
         case "list_type":
             what, cure = f"{shown(value)} is not a list", _list_cure(value)
         case _:
             what, cure = f"{shown(value)} is not a mapping", _write(path)
+    if value is None and tree.has(path) and not at_key:
+        what = "there is nothing here"
+        cure += ", or remove the key" if json_schema.may_be_left_out(path) else ""
     return Mistake(tree.source, tree.spot(path, at_key=at_key), path, what, cure)
 
 
@@ -81,26 +86,30 @@ def _path(location: tuple[int | str, ...], tree: Tree) -> tuple[Path, bool]:
 def _unknown(path: Path) -> tuple[str, str]:
     """A key that is none here."""
     word = str(path[-1])
-    known = schema.keys(path[:-1])
-    _, place = schema.places(path[:-1])
+    known = json_schema.keys(path[:-1])
+    _, place = json_schema.places(path[:-1])
     what = f"there is no key {quoted(word)} here"
     if later := _LATER.get(f"{place}.{word}"):
         return what, f"{later}: remove it"
     if meant := near_key(word, known):
         return what, f"did you mean '{meant}'?"
-    return what, f"known are {listed(known)}" if known else "remove it, nothing can be set here"
+    return what, f"use {listed(known)}" if known else "remove it, nothing can be set here"
 
 
 def _write(path: Path) -> str:
-    return f"write it like {example}" if (example := _example(path)) else "check the indentation"
+    if not path:
+        return "begin it with 'cluster: web', and see etc/haman.yaml for the rest"
+    return f"write it like {_example(path)}"
 
 
 def _example(path: Path) -> str:
-    """`key: value` from the setting's own example; empty where none is known."""
-    for place in schema.places(path)[0]:
-        if "examples" in place and isinstance(path[-1], str):
-            return f"'{pair(path[-1], place['examples'][0])}'"
-    return ""
+    """`key: value` from the example of the setting, or of the one it is an entry of."""
+    for end in range(len(path), 0, -1):
+        key = path[end - 1]
+        for place in json_schema.places(path[:end])[0]:
+            if "examples" in place and isinstance(key, str):
+                return f"'{pair(key, place['examples'][0])}'"
+    return "the example in the reference"
 
 
 def _list_cure(value: Any) -> str:

@@ -19,6 +19,10 @@ _WINDOW = 110
 """Of a longer source line only so many characters around the word are shown."""
 
 
+_LONGEST = 160
+"""Of a longer path only the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where a piece of text is: line and column from 1, counted in characters. width 0: to the end of the line."""
@@ -82,7 +86,7 @@ def dotted(path: Path) -> str:
         else:
             name = quoted(part, '"') if not part or "." in part or not part.isprintable() else part[:60]
             text += f".{name}" if text else name
-    return text
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def quoted(text: str, mark: str = "'") -> str:

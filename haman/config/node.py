@@ -50,7 +50,7 @@ def find(cluster: Cluster, override: str | None = None) -> str:
 
 
 def is_local(address: IPv4Address) -> bool:
-    """Whether this machine (this network namespace) has `address` on an interface that is up.
+    """Whether this machine (this network namespace) has `address`.
 
     The kernel is asked for a route: to an address of its own it goes from that very address. Binding a socket
     would say yes to everything where net.ipv4.ip_nonlocal_bind is set, as it is beside many proxies.

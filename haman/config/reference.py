@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from haman.config.flow import flow, pair
-from haman.config.schema import schema
+from haman.config.json_schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -111,4 +111,4 @@ def meant_or_known(word: str, known: Collection[str], noun: str) -> str:
     """The cure for a reference that leads nowhere."""
     if meant := near(word, known):
         return f"did you mean '{meant}'?"
-    return f"the {noun} are {listed(known)}" if known else f"there are no {noun} in this file"
+    return f"choose {listed(sorted(known))}" if known else f"there are no {noun} in this file"

@@ -74,8 +74,8 @@ _TABLE = (
     _Words("alphabetic or numeric", "anchor", "'&' begins an anchor", "put the text in quotes", True),
     _Words("escape", "quoted", "unknown escape in double quotes", "double the '\\', or use single quotes"),
     _Words("expected <document start>", "", "this stands after the end of the document", "check the indentation"),
-    _Words("directive", "", "a line that begins with '%' is a directive", "remove it"),
     _Words("incompatible YAML document", "", "this version of YAML is not known", "remove the %YAML line"),
+    _Words("", "directive", "a line that begins with '%' is a directive", "remove it"),
     _Words("undefined tag handle", "", "'!' begins a tag, and tags are not used here", "put the text in quotes"),
     _Words("", "tag", "'!' begins a tag, and tags are not used here", "put the text in quotes", True),
 )

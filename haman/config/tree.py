@@ -40,6 +40,20 @@ _HEX = re.compile("0x[0-9a-fA-F]{1,16}")
 _FRACTION = re.compile(r"[-+]?(\.[0-9]{1,18}|(0|[1-9][0-9]{0,17})(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?")
 
 
+class Fraction(float):
+    """A number with a fraction that remembers how it was written: 1.10 is a version, and not 1.1."""
+
+    def __new__(cls, text: str) -> Fraction:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Node:
     """A value of the file. `keys` and `children` of a mapping go by the key's text; `children` of a list is a
     list; a scalar has neither. A node that several aliases name exists once."""
@@ -135,7 +149,7 @@ def resolve(text: str) -> Any:
         if _HEX.fullmatch(text):
             return int(text, 16)
         if _FRACTION.fullmatch(text):
-            return float(text)
+            return Fraction(text)
     return text
 
 

@@ -90,6 +90,8 @@ class Argument(Form):
     words = "text"
 
     def parse(self, value: Any) -> str:
+        if isinstance(value, int | float):
+            raise wrong(f"{shown(value)} is not text", f"write '{shown(value)}', in quotes")
         written = text(value, "text", "notify")
         if "\0" in written:
             raise wrong("this holds a zero byte", "no program can be given one: remove it")

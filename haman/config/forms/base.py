@@ -16,9 +16,14 @@ WRONG = "haman"
 
 
 class Form:
-    """words: how the value is written, as a noun phrase for the reference page and for mistakes."""
+    """words: how the value is written, as a noun phrase for the reference page, code in backticks."""
 
     words: str
+
+    @property
+    def spoken(self) -> str:
+        """The same for a terminal."""
+        return self.words.replace("`", "")
 
     def parse(self, value: Any) -> Any:
         """The value as the model has it. Raises the exception that `wrong` makes."""
@@ -42,9 +47,8 @@ def wrong(what: str, cure: str) -> PydanticCustomError:
     return PydanticCustomError(WRONG, "{what}; {cure}", {"what": what, "cure": cure})
 
 
-def text(value: Any, form: str, example: str) -> str:
+def text(value: Any, noun: str, example: str) -> str:
     """`value` if it is text; else the mistake that says which text is wanted."""
     if isinstance(value, str):
         return value
-    cure = f"write it in quotes: '{shown(value)}'" if isinstance(value, int | float) else f"write {form}: {example}"
-    raise wrong(f"{shown(value)} is not {form}", cure)
+    raise wrong(f"{shown(value)} is not {noun}", f"write {noun} such as {example}")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from haman.config.forms.base import Form, wrong
-from haman.config.mistakes import shown
+from haman.config.mistakes import quoted, shown
 
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _BYTES = {"B": 1, "KiB": 1 << 10}
@@ -21,6 +21,7 @@ _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER})%")
 _SIZE = re.compile("([0-9]{1,12})(B|KiB)")
 _LOOSE = re.compile(rf"({_NUMBER}) ?([A-Za-z%]*)")
+_LONG = re.compile("[1-9][0-9]{18,}")
 _SPELLED = {
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), "ms"),
     **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), "s"),
@@ -43,12 +44,14 @@ class Whole(Form):
         return f"a whole number, {self.low} to {self.high}"
 
     def parse(self, value: Any) -> int:
+        if isinstance(value, str) and _LONG.fullmatch(value):
+            raise wrong(f"{quoted(value)} is too large, the highest is {self.high}", f"write {self.spoken}")
         if not isinstance(value, int) or isinstance(value, bool):
             raise wrong(f"{shown(value)} is not a whole number", _whole_cure(value, self))
         if self.low <= value <= self.high:
             return value
         side = f"small, the lowest is {self.low}" if value < self.low else f"large, the highest is {self.high}"
-        raise wrong(f"{value} is too {side}", self.why or f"write {self.words}")
+        raise wrong(f"{value} is too {side}", self.why or f"write {self.spoken}")
 
     def json(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -123,7 +126,7 @@ class Size(Form):
     def parse(self, value: Any) -> int:
         found = _SIZE.fullmatch(value) if isinstance(value, str) else None
         if not found:
-            cure = f"write {value}B" if isinstance(value, int) and value is not True else f"write {self.words}"
+            cure = f"write {value}B" if isinstance(value, int) and value is not True else f"write {self.spoken}"
             raise wrong(f"{shown(value)} has no unit" if isinstance(value, int) else f"{shown(value)} is no size", cure)
         size = int(found[1]) * _BYTES[found[2]]
         if not self.low <= size <= self.high:
@@ -156,7 +159,7 @@ def _no_duration(value: Any, form: Duration) -> tuple[str, str]:
     unit = _SPELLED.get(loose[2].lower()) if loose else None
     what = f"{shown(value)} is not a time"
     if not loose or not unit:
-        return what, f"write {form.words}"
+        return what, f"write {form.spoken}"
     if loose[2]:
         return what, f"write {loose[1]}{unit}"
     return f"{shown(value)} has no unit", f"write {loose[1]}s if seconds are meant, {loose[1]}ms if milliseconds"
@@ -164,8 +167,6 @@ def _no_duration(value: Any, form: Duration) -> tuple[str, str]:
 
 def _whole_cure(value: Any, form: Whole) -> str:
     match value:
-        case str() if value.isascii() and value.isdigit() and len(value) > 18:
-            return f"write {form.words}"
         case str() if re.fullmatch("0[0-9]+", value):
             return f"a leading zero may mean octal: write {int(value)}"
         case str() if re.fullmatch("0o[0-7]{1,20}", value):
@@ -177,4 +178,4 @@ def _whole_cure(value: Any, form: Whole) -> str:
         case float() if value.is_integer() and abs(value) < 1e18:
             return f"write {int(value)}"
         case _:
-            return f"write {form.words}"
+            return f"write {form.spoken}"

@@ -29,6 +29,8 @@ class Pattern(Form):
         return self.noun
 
     def parse(self, value: Any) -> str:
+        if isinstance(value, int | float) and re.fullmatch(self.pattern, shown(value)):
+            raise wrong(f"{shown(value)} is a number or a truth value, not {self.noun}", f"write '{shown(value)}'")
         written = text(value, self.noun, self.example)
         if re.fullmatch(self.pattern, written):
             return written
@@ -99,9 +101,19 @@ class Boolean(Form):
     def parse(self, value: Any) -> bool:
         if isinstance(value, bool):
             return value
+        raise wrong(f"{shown(value)} is neither true nor false", f"write {self.meant(value) or 'true or false'}")
+
+    @staticmethod
+    def meant(value: Any) -> str:
+        """`true` or `false` for what other programs, and YAML 1.1, write instead."""
         word = str(value).lower()
-        meant = "true" if word in ("yes", "on", "y", "1") else "false" if word in ("no", "off", "n", "0") else ""
-        raise wrong(f"{shown(value)} is neither true nor false", f"write {meant or 'true or false'}")
+        return (
+            "true"
+            if word in ("true", "yes", "on", "y", "1")
+            else "false"
+            if word in ("false", "no", "off", "n", "0")
+            else ""
+        )
 
     def json(self) -> dict[str, Any]:
         return {"type": "boolean"}

@@ -41,7 +41,7 @@ def _sync(view: View) -> Iterator[Finding]:
         if interface_for(view, name) is None:
             what = f"nothing says over which interface director '{name}' synchronises connections"
             cure = f"add 'sync: {{interfaces: {{{name}: eth0}}}}', or 'sync: false'"
-            yield Finding(("sync",) if sync is not None else (), what, cure, at_key=True)
+            yield Finding(("sync",) if sync is not None else ("directors", name), what, cure, at_key=True)
 
 
 def _hook(view: View, path: Path, hook: Hook) -> Iterator[Finding]:

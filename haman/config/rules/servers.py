@@ -79,11 +79,7 @@ def _tunnel_itself(path: Path, tunnel: Tunnel) -> Iterator[Finding]:
     if tunnel.type is TunnelType.GUE and tunnel.port is None:
         yield Finding(path, "a GUE tunnel needs a port", "add 'port: 6080', on which the server unwraps", at_key=True)
     if tunnel.type is not TunnelType.GUE and tunnel.port is not None:
-        what = (
-            f"an {tunnel.type.value} tunnel has no port"
-            if tunnel.type is TunnelType.IPIP
-            else "a gre tunnel has no port"
-        )
+        what = f"a tunnel of type {tunnel.type.value} has no port"
         yield Finding((*path, "port"), what, "remove it, or write 'type: gue'", at_key=True)
     if tunnel.checksum not in CHECKSUMS[tunnel.type]:
         allowed = " or ".join(f"'{checksum.value}'" for checksum in CHECKSUMS[tunnel.type])

@@ -49,7 +49,7 @@ def _at_address(view: View, path: Path, service: Service) -> Iterator[Finding]:
     if service.address is None:
         what = "there is neither an 'address' nor a 'fwmark'"
         yield Finding(path, what, "add 'address:' with a VIP of a router", at_key=True)
-    elif service.address not in view.router_by_vip and "routers" not in view.broken:
+    elif view.vips and service.address not in view.router_by_vip and "routers" not in view.broken:
         vips = {str(address) for address in view.router_by_vip}
         meant = near(str(service.address), sorted(vips))
         cure = f"did you mean {meant}?" if meant else f"add it to the addresses of a router, or use {min(vips)}"
@@ -103,7 +103,7 @@ def _clients(path: Path, service: Service) -> Iterator[Finding]:
         return
     if persistence.prefix is not None and persistence.prefix > 32 and not viewed.is_ipv6(service):
         yield Finding((*path, "persistence", "prefix"), "an IPv4 address has only 32 bits", "write 1 to 32")
-    if persistence.engine is not None and protocol is not Protocol.UDP:
+    if persistence.engine is not None and protocol not in (Protocol.UDP, None):
         what = "the kernel knows SIP over UDP only"
         yield Finding((*path, "persistence", "engine"), what, "remove it, or write 'protocol: udp'")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KIND = "haman_kind"
 """The type of the error for a value of the wrong kind; its context holds `expected`."""
 
-_KINDS: dict[type, str] = {bool: "boolean", int: "number", float: "number", str: "text", dict: "mapping", list: "list"}
+_KINDS = ((bool, "boolean"), (int | float, "number"), (str, "text"), (dict, "mapping"), (list, "list"))
 
 
 class Shape(BaseModel):
@@ -65,7 +65,7 @@ class Either:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.tagged_union_schema(
             {tag(name): handler.generate_schema(kind) for name, kind in self.kinds.items()},
-            discriminator=lambda value: tag(_KINDS.get(type(value), "nothing")),
+            discriminator=lambda value: next((tag(name) for kind, name in _KINDS if isinstance(value, kind)), None),
             custom_error_type=KIND,
             custom_error_message="not {expected}",
             custom_error_context={"expected": self.expected},
@@ -86,4 +86,4 @@ def tag(kind: str) -> str:
     return f"<{kind}>"
 
 
-TAGS = frozenset(map(tag, _KINDS.values()))
+TAGS = frozenset(tag(name) for _, name in _KINDS)

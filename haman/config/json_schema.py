@@ -70,6 +70,16 @@ def keys(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def may_be_left_out(path: Path) -> bool:
+    """Whether the key at the end of `path` is one that a mapping can do without."""
+    if not path or not isinstance(path[-1], str):
+        return False
+    choices = [choice for place in places(path[:-1])[0] for choice in _choices(_root(), place)]
+    return any(path[-1] in choice.get("properties", ()) for choice in choices) and not any(
+        path[-1] in choice.get("required", ()) for choice in choices
+    )
+
+
 def _below(root: dict[str, Any], place: dict[str, Any], part: str | int) -> Iterator[tuple[dict[str, Any], str]]:
     for choice in _choices(root, place):
         if part in choice.get("properties", ()):
