@@ -100,12 +100,14 @@ def build(say: Callable[[str], None], accept: Callable[[Path], None]) -> Path:
         if shutil.disk_usage(directory).free < _DISK:
             raise LabError(f"building the lab kernel needs 2 GiB in {directory}; set XDG_CACHE_HOME to a roomier place")
         with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as folder:
-            log = Path(f"{final}.log")
-            _compile(Path(folder), log, say)
-            fresh = Path(folder, "linux-lab")
-            accept(fresh)
+            log = Path(folder, "log")
+            try:
+                fresh = _compile(Path(folder), log, say)
+                accept(fresh)
+            except LabError as error:
+                kept = log.replace(f"{final}.log")
+                raise LabError(f"{error}\nthe whole log: {kept}") from error
             fresh.replace(final)
-            log.unlink()
     return final
 
 
@@ -120,30 +122,33 @@ def _alone(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def _compile(folder: Path, log: Path, say: Callable[[str], None]) -> None:
-    """Unpack, patch, configure, make, strip: leaves folder/linux-lab."""
+def _compile(folder: Path, log: Path, say: Callable[[str], None]) -> Path:
+    """Unpack, patch, configure, make, strip; returns the kernel, somewhere in the folder."""
     tree = folder / "tree"
     tree.mkdir()
     fragment = folder / "fragment"
     fragment.write_text("\n".join(recipe.options()) + "\n")
+    kernel = folder / "linux-lab"
     make = ["make", "ARCH=um", f"--jobs={len(os.sched_getaffinity(0))}"]
     say("building the lab kernel (once; 5 to 20 minutes): unpacking the source")
     with log.open("wb") as sink:
-        _step(["tar", "--extract", "--strip-components=1", "--file", recipe.TARBALL], tree, sink, log)
+        _step(["tar", "--extract", "--strip-components=1", "--file", recipe.TARBALL], tree, sink)
         for patch in recipe.PATCHES:
             file = tree / patch.file
             file.write_text(patch.apply(file.read_text()))
-        _step([*make, "allnoconfig", f"KCONFIG_ALLCONFIG={fragment}"], tree, sink, log)
+        _step([*make, "allnoconfig", f"KCONFIG_ALLCONFIG={fragment}"], tree, sink)
         if lost := recipe.missing(recipe.options(), (tree / ".config").read_text()):
             raise LabError("the kernel's configuration refused " + ", ".join(lost))
-        _step([*make, "linux"], tree, sink, log, _progress(log, say))
-        _step(["strip", "--output-file", folder / "linux-lab", tree / "linux"], tree, sink, log)
+        _step([*make, "linux"], tree, sink, _progress(log, say))
+        _step(["strip", "--output-file", kernel, tree / "linux"], tree, sink)
+    return kernel
 
 
-def _step(
-    command: list[str | Path], tree: Path, sink: IO[bytes], log: Path, tick: Callable[[], None] = lambda: None
-) -> None:
-    """One command, its output to the log; whatever way this ends, nothing of it goes on running."""
+def _step(command: list[str | Path], tree: Path, sink: IO[bytes], tick: Callable[[], None] = lambda: None) -> None:
+    """One command, its output to the log; whatever way this ends, nothing of it goes on running.
+
+    Errors: LabError with the last lines of the log.
+    """
     process = subprocess.Popen(
         command,
         cwd=tree,
@@ -164,9 +169,8 @@ def _step(
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if code:
-        sink.flush()
-        last = log.read_text(errors="replace").splitlines()[-15:]
-        raise LabError("\n".join([f"building the lab kernel failed at `{command[0]}`; the log is {log}", *last]))
+        last = Path(sink.name).read_text(errors="replace").splitlines()[-15:]
+        raise LabError("\n".join([f"building the lab kernel failed at `{command[0]}`:", *last]))
 
 
 def _progress(log: Path, say: Callable[[str], None]) -> Callable[[], None]:

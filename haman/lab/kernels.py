@@ -1,7 +1,8 @@
 """Which kernel the laboratory runs on, and why that one.
 
-In order: what HAMAN_LAB_KERNEL says; the host's own, if it has IPVS and we are root; the lab kernel, once built;
-Debian's ready-made user-mode kernel, if it is installed and proves itself here; the lab kernel, built now.
+In order: the host's own, if it has IPVS and we are root; the lab kernel, once built; Debian's ready-made user-mode
+kernel, if it is installed and proves itself here; the lab kernel, built now. HAMAN_LAB_KERNEL narrows that to one of
+`host`, `lab`, `debian`, or gives the path of a user-mode kernel.
 """
 
 from __future__ import annotations
@@ -55,34 +56,32 @@ def find(say: Callable[[str], None] = tell, *, full: bool = False) -> Kernel:
 
 def built(say: Callable[[str], None]) -> Kernel:
     """The lab kernel, built unless it is there. Errors: LabError."""
-    return _lab(build.build(say, lambda path: trial.prove(_lab(path))))
+    return _built_from(build.build(say, lambda path: trial.prove(_built_from(path))))
 
 
 def ready(say: Callable[[str], None], *, full: bool) -> Kernel | None:
     """As find, but None where find would build. say: gets the reasons against candidates that look good."""
-    if choice := os.environ.get("HAMAN_LAB_KERNEL"):
+    choice = os.environ.get("HAMAN_LAB_KERNEL", "")
+    if "/" in choice:
         return _given(Path(choice))
-    if _has_ipvs():
-        host = Kernel("host", "this machine's own kernel has IPVS, and we are root")
-        if _proven(host, say):
-            return host
-    if path := build.built():
-        return _lab(path)
-    if not full and PREBUILT.exists() and not prebuilt_obstacle():
-        prebuilt = Kernel("debian", "Debian's user-mode-linux, until the lab kernel is built", PREBUILT, MODULES)
-        if _proven(prebuilt, say):
-            return prebuilt
+    for name, candidate in (("host", _host), ("lab", _lab), ("debian", _debian)):
+        wanted = choice == name if choice else not (full and name == "debian")
+        if wanted and (kernel := candidate(say)):
+            return kernel
+    if choice not in ("", "lab"):
+        raise LabError(f"HAMAN_LAB_KERNEL={choice}: there is no such kernel here that can be used")
     return None
 
 
 def _given(path: Path) -> Kernel:
     if not os.access(path, os.X_OK):
-        raise LabError(f"HAMAN_LAB_KERNEL: {path} is not a kernel that can be run")
+        raise LabError(f"HAMAN_LAB_KERNEL: {path} is not a program that can be run")
     return Kernel("given", "HAMAN_LAB_KERNEL names it", path.resolve())
 
 
-def _lab(path: Path) -> Kernel:
-    return Kernel("lab", f"built from {path.name.removeprefix('linux-')}", path)
+def _host(say: Callable[[str], None]) -> Kernel | None:
+    kernel = Kernel("host", "this machine's own has IPVS, and we are root")
+    return kernel if _has_ipvs() and _proven(kernel, say) else None
 
 
 def _has_ipvs() -> bool:
@@ -96,13 +95,30 @@ def _has_ipvs() -> bool:
     return table.exists()
 
 
+def _lab(_say: Callable[[str], None]) -> Kernel | None:
+    path = build.built()
+    return _built_from(path) if path else None
+
+
+def _built_from(path: Path) -> Kernel:
+    return Kernel("lab", f"built from {path.name.removeprefix('linux-')}", path)
+
+
+def _debian(say: Callable[[str], None]) -> Kernel | None:
+    kernel = Kernel("debian", "its user-mode-linux, until the lab kernel is built", PREBUILT, MODULES)
+    return kernel if PREBUILT.exists() and not prebuilt_obstacle() and _proven(kernel, say) else None
+
+
 def prebuilt_obstacle() -> str:
     """Why Debian's user-mode kernel cannot run on this processor, or nothing.
 
     With AMX the processor's state outgrows what that kernel saves of it, and it panics at its first process.
     """
-    processor = Path("/proc/cpuinfo").read_text()
-    return "it cannot run on a processor with AMX" if " amx_tile" in processor else ""
+    return "it cannot run on a processor with AMX" if " amx_tile" in _processor() else ""
+
+
+def _processor() -> str:
+    return Path("/proc/cpuinfo").read_text()
 
 
 @cache

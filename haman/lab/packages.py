@@ -63,20 +63,24 @@ def install(packages: Iterable[Package], say: Callable[[str], None]) -> None:
         say(f"missing: {package.name} ({package.why})")
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *names]
     if not shutil.which("apt-get"):
-        raise LabError(f"this is not a Debian system; install what it calls {', '.join(names)}")
+        raise LabError(f"this is not a Debian system; install what Debian calls {', '.join(names)}")
     root: list[str] = []
     if os.geteuid():
         if not shutil.which("sudo"):
             raise LabError(f"as root, run: {' '.join(command)}")
         root = ["sudo"]
-    if not glob.glob("/var/lib/apt/lists/*_Packages*"):
-        _apt([*root, "apt-get", "update"])
-    _apt([*root, "env", "DEBIAN_FRONTEND=noninteractive", *command])
+    update = [*root, "apt-get", "update"]
+    quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive", *command]
+    listed = bool(glob.glob("/var/lib/apt/lists/*_Packages*"))
+    if listed and _succeeds(quiet):
+        return
+    # No lists, or they name versions the archive has replaced since.
+    if not _succeeds(update) or not _succeeds(quiet):
+        raise LabError(f"this failed: {' '.join(quiet)}")
 
 
-def _apt(command: list[str]) -> None:
-    if subprocess.run(command, check=False).returncode:
-        raise LabError(f"this failed: {' '.join(command)}")
+def _succeeds(command: list[str]) -> bool:
+    return not subprocess.run(command, check=False).returncode
 
 
 def main(groups: list[str]) -> int:

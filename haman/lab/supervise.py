@@ -58,8 +58,8 @@ def follow(
         selector.register(reader, selectors.EVENT_READ, as_text(output))
         selector.register(process.stdout, selectors.EVENT_READ, as_lines(last.append))
         while selector.get_map():
-            ready = selector.select(max(deadline - time.monotonic(), 0))
-            if not ready:
+            left = deadline - time.monotonic()
+            if left <= 0 or not (ready := selector.select(left)):
                 raise LabError(f"still running after {timeout:g} s, ended\n" + "\n".join(last))
             for key, _ in ready:
                 data = os.read(key.fd, 65536)

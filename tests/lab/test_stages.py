@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from haman.errors import LabError
+from haman.lab import stages
+from haman.lab.stages import Outcome, counted, main, summary
+
+JUNIT = '<testsuites><testsuite tests="10" failures="2" errors="1" skipped="3"/></testsuites>'
+
+
+def test_a_report_is_counted_errors_as_failures(tmp_path):
+    report = tmp_path / "junit.xml"
+    report.write_text(JUNIT)
+    assert counted(report, 1) == Outcome(passed=4, failed=3, skipped=3)
+
+
+def test_a_pytest_that_died_before_its_report_is_a_failure(tmp_path):
+    assert counted(tmp_path / "junit.xml", 137) == Outcome(broken=1)
+
+
+def test_a_pytest_that_failed_without_a_failing_test_is_a_failure(tmp_path):
+    report = tmp_path / "junit.xml"
+    report.write_text('<testsuites><testsuite tests="0" failures="0" errors="0" skipped="0"/></testsuites>')
+    assert counted(report, 5) == Outcome(broken=1)
+
+
+def test_the_last_line_ends_as_pytests_does():
+    good = {"style": Outcome(), "unit": Outcome(passed=7, skipped=1), "kernel": Outcome(passed=5)}
+    assert summary(good) == "style ok, unit ok, kernel ok, 1 skipped: 12 passed"
+    bad = {"style": Outcome(broken=1), "unit": Outcome(passed=7, failed=2)}
+    assert summary(bad) == "style failed, unit failed: 7 passed, 3 failed"
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Stages to run instead of the real ones."""
+
+    def replace(**fakes):
+        monkeypatch.setattr(stages, "STAGES", fakes)
+
+    return replace
+
+
+def test_all_stages_run_and_one_failure_is_the_exit_status(only, capsys):
+    only(first=lambda _: Outcome(failed=1), second=lambda _: Outcome(passed=3))
+    assert main([]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "first failed, second ok: 3 passed, 1 failed"
+
+
+def test_one_stage_alone(only, capsys):
+    only(first=lambda _: Outcome(failed=1), second=lambda _: Outcome(passed=3))
+    assert main(["second"]) == 0
+    assert capsys.readouterr().out == "--- second\nsecond ok: 3 passed\n"
+
+
+def test_a_stage_without_its_kernel_is_a_failure_that_says_why(only, capsys):
+    def without(_):
+        raise LabError("no kernel far and wide")
+
+    only(kernel=without)
+    assert main([]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "kernel: did not run: no kernel far and wide",
+        "kernel failed: 0 passed, 1 failed",
+    ]
+
+
+def test_an_unknown_stage_is_wrong_input(capsys):
+    assert main(["styel"]) == 2
+    assert "no such stage: styel" in capsys.readouterr().err
