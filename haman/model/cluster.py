@@ -361,6 +361,13 @@ class Cluster:
         """The routers that `node` takes part in."""
         return (router for router in self.routers.values() if node in router.members)
 
+    def services_of(self, node: str) -> Iterator[Service]:
+        """The services whose packets come to `node`: on a VIP of one of its routers, or by firewall mark."""
+        for service in self.services.values():
+            router = self.router_of(service)
+            if router is None or node in router.members:
+                yield service
+
     def router_of(self, service: Service) -> Router | None:
         """The router that carries a service's address; None for a firewall mark."""
         for router in self.routers.values():

@@ -78,11 +78,11 @@ def ipvs(cluster: Cluster, node: str, weights: Mapping[Target, int | None]) -> K
     """
     services: dict[ServiceKey, ServiceConfig] = {}
     destinations: dict[DestinationKey, DestinationConfig] = {}
-    here = [service for service in cluster.services.values() if _served_by(cluster, node, service)]
+    here = list(cluster.services_of(node))
     for service in here:
         config = _service(service)
         for front in service.fronts:
-            key = _key(service, front)
+            key = service_key(service, front)
             services[key] = config
             for server in service.servers.values():
                 target = service.target(server, front)
@@ -103,11 +103,6 @@ def is_sentinel(key: ServiceKey) -> bool:
     return key.protocol is None and key.fwmark == SENTINEL_FWMARK
 
 
-def _served_by(cluster: Cluster, node: str, service: Service) -> bool:
-    router = cluster.router_of(service)
-    return router is None or node in router.members
-
-
 def _sentinels(services: Mapping[ServiceKey, ServiceConfig]) -> dict[ServiceKey, ServiceConfig]:
     """The kernel counts the services of IPv4 and IPv6 apart, so each family in use has its own. Scheduler `none` needs
     no module; nothing is ever scheduled there."""
@@ -118,7 +113,8 @@ def _sentinels(services: Mapping[ServiceKey, ServiceConfig]) -> dict[ServiceKey,
     }
 
 
-def _key(service: Service, front: int) -> ServiceKey:
+def service_key(service: Service, front: int) -> ServiceKey:
+    """The IPVS service that `service` becomes on one of its fronts."""
     if service.protocol is not None and service.address is not None:
         return ServiceKey.at(service.protocol, service.address, front)
     return ServiceKey.marked(service.fwmark or 0, ipv6=service.fwmark_ipv6)
