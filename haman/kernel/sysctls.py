@@ -40,7 +40,9 @@ def apply(ops: Sequence[Op]) -> list[Refusal]:
         try:
             (ROOT / op.key.path).write_text(config.value)
         except OSError as error:
-            refusals.append(Refusal(op, KernelRefused(f"set /proc/sys/{op.key.path} to {config.value!r}", _errno(error))))
+            refusals.append(
+                Refusal(op, KernelRefused(f"set /proc/sys/{op.key.path} to {config.value!r}", _errno(error)))
+            )
     return refusals
 
 

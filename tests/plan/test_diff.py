@@ -154,6 +154,12 @@ def test_a_replaced_server_leaves_last_and_a_quiesced_one_is_quiesced_after_the_
     )
 
 
+def test_two_servers_that_change_places_are_raised_before_they_are_quiesced() -> None:
+    before = Kernel(services={WEB: RR}, destinations={server(11): dr(1), server(12): dr(0)})
+    wanted = Kernel(services={WEB: RR}, destinations={server(11): dr(0), server(12): dr(1)})
+    assert diff(wanted, before, OURS) == (Set(server(12), dr(1)), Set(server(11), dr(0)))
+
+
 def test_from_nothing_to_a_whole_director_and_back() -> None:
     sysctl, backup = SysctlKey("net/ipv4/conf/all/arp_ignore"), DaemonKey(DaemonRole.BACKUP)
     timeouts = (TimeoutsKey(), TimeoutsConfig(900, 0, 0))
