@@ -10,7 +10,6 @@ import fcntl
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Final
 from haman.errors import LabError
 from haman.lab import recipe
 from haman.lab.signals import unwinding
+from haman.lab.supervise import group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,29 +145,17 @@ def _compile(folder: Path, log: Path, say: Callable[[str], None]) -> Path:
 
 
 def _step(command: list[str | Path], tree: Path, sink: IO[bytes], tick: Callable[[], None] = lambda: None) -> None:
-    """One command, its output to the log; whatever way this ends, nothing of it goes on running.
+    """One command, its output to the log.
 
     Errors: LabError with the last lines of the log.
     """
-    process = subprocess.Popen(
-        command,
-        cwd=tree,
-        stdin=subprocess.DEVNULL,
-        stdout=sink,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={**os.environ, "LC_ALL": "C", "KBUILD_BUILD_USER": "haman", "KBUILD_BUILD_HOST": "lab"},
-    )
-    try:
+    environment = {**os.environ, "LC_ALL": "C", "KBUILD_BUILD_USER": "haman", "KBUILD_BUILD_HOST": "lab"}
+    with group(command, cwd=tree, stdout=sink, env=environment) as process:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(1.0)
                 break
             tick()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
     if code:
         last = Path(sink.name).read_text(errors="replace").splitlines()[-15:]
         raise LabError("\n".join([f"building the lab kernel failed at `{command[0]}`:", *last]))

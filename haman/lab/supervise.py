@@ -13,12 +13,14 @@ import signal
 import subprocess
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from haman.errors import LabError
+from haman.lab.signals import held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 _KEPT: Final = 100
 """How many of the last lines of the second stream are kept: a kernel's panic is up to sixty."""
@@ -34,8 +36,7 @@ def follow(
     """Run the command to its end; returns the last lines it wrote to its standard output and error.
 
     command: given the number of a descriptor, the words to run; what is written to that descriptor goes to
-    `output` as it comes. It gets a session of its own, so a terminal's Ctrl-C reaches only us; it is killed with
-    all its group when we leave, however that is, and by the kernel when we are killed.
+    `output` as it comes.
     Errors: LabError when it has not ended after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
@@ -44,17 +45,11 @@ def follow(
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
         stack.callback(os.close, reader)
         with os.fdopen(writer, "wb"):
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *command(writer)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=[writer],
-                start_new_session=True,
-                env=dict(environment),
+            process = stack.enter_context(
+                group(command(writer), stdout=subprocess.PIPE, pass_fds=[writer], env=dict(environment))
             )
-        stack.callback(_end, process)
         assert process.stdout is not None
+        stack.enter_context(process.stdout)
         selector.register(reader, selectors.EVENT_READ, as_text(output))
         selector.register(process.stdout, selectors.EVENT_READ, as_lines(last.append))
         while selector.get_map():
@@ -69,12 +64,29 @@ def follow(
     return list(last)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout:
-        process.stdout.close()
+@contextlib.contextmanager
+def group(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A program in a session of its own, so that a terminal's Ctrl-C reaches only us, without standard input.
+
+    It is killed with all its group when the block is left, however that is, and by the kernel when we are killed.
+    options: as for subprocess.Popen.
+    """
+    process = None
+    try:
+        with held():
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *command],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+        yield process
+    finally:
+        if process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def as_text(output: Callable[[str], None]) -> Callable[[bytes], None]:

@@ -43,18 +43,19 @@ def test_past_its_time_it_is_ended_with_all_it_started_silent_or_chatty(script):
 
 
 def test_when_we_are_killed_it_is_killed(tmp_path):
-    script = (
-        "from haman.lab.supervise import follow\n"
-        "import os\n"
-        f"follow(lambda d: ['bash', '-c', 'echo $$ >&2; sleep 1000'], environment={{'PATH': {ENVIRONMENT['PATH']!r}}},"
-        f" timeout=100, output=print)"
-    ).replace("echo $$ >&2", f"echo $$ > {tmp_path}/pid")
+    pid = tmp_path / "pid"
+    script = f"""
+import os, subprocess
+from haman.lab.supervise import group
+with group(["bash", "-c", "echo $$ > {pid}; exec sleep 1000"]) as process:
+    process.wait()
+"""
     with subprocess.Popen([sys.executable, "-c", script]) as process:
         deadline = time.monotonic() + 20
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        while not pid.exists() or not pid.read_text():
             assert time.monotonic() < deadline
         process.kill()
-    assert gone(int((tmp_path / "pid").read_text()))
+    assert gone(int(pid.read_text()))
 
 
 def gone(pid: int) -> bool:
