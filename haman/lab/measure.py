@@ -1,0 +1,172 @@
+"""From records and a stretch of time to the numbers of a drill. Pure: no clock, no files, seconds throughout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from haman.lab.records import Chunk, Claim, Request, Short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What became of the requests of one stretch.
+
+    gap: the longest time without any answer, from one answer's arrival to the next one's (or to the stretch's end).
+    last_lost: when the last lost one was sent, None if none was.
+    """
+
+    sent: int
+    lost: int
+    gap: float
+    last_lost: float | None
+
+
+def answered(requests: Iterable[Request], begin: float, end: float) -> Answered:
+    """Requests sent in [begin, end). The gap reaches back to the last answer before `begin`.
+
+    Requests that queued somewhere and were answered late are not lost, but the time nobody was answered is a gap all
+    the same: that is why arrivals count and not what was lost.
+    """
+    within = [request for request in requests if begin <= request.sent < end]
+    arrivals = sorted(
+        request.answered for request in requests if request.answered is not None and request.answered < end
+    )
+    before = [arrival for arrival in arrivals if arrival < begin]
+    edges = [before[-1] if before else begin, *(arrival for arrival in arrivals if arrival >= begin), end]
+    lost = [request.sent for request in within if request.answered is None]
+    return Answered(
+        sent=len(within),
+        lost=len(lost),
+        gap=max(later - earlier for earlier, later in pairwise(edges)),
+        last_lost=lost[-1] if lost else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shorts:
+    """Short TCP requests of one stretch: outcomes per port, and those that failed."""
+
+    outcomes: dict[int, Counter[str]]
+    failed: tuple[Short, ...]
+
+    def count(self, port: int) -> int:
+        return self.outcomes.get(port, Counter()).total()
+
+    def failures(self, port: int) -> Counter[str]:
+        """How many of a port's requests failed, by kind."""
+        return Counter({kind: count for kind, count in self.outcomes.get(port, Counter()).items() if kind != "ok"})
+
+
+def shorts(records: Iterable[Short], begin: float, end: float) -> Shorts:
+    """Requests that touch [begin, end): those that were under way at `begin` are the ones a move can break."""
+    outcomes: dict[int, Counter[str]] = {}
+    failed = []
+    for record in records:
+        if record.begun < end and record.ended >= begin:
+            outcomes.setdefault(record.port, Counter())[record.outcome] += 1
+            if record.outcome != "ok":
+                failed.append(record)
+    return Shorts(outcomes=outcomes, failed=tuple(failed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloads:
+    """The downloads that ran at the beginning of a stretch: how many of them, what became of those that were lost,
+    and which still owe their first chunk since it (an empty set once all have gone on)."""
+
+    running: int
+    lost: Counter[str]
+    silent: frozenset[int]
+
+    @property
+    def kept(self) -> int:
+        return self.running - self.lost.total() - len(self.silent)
+
+
+def downloads(chunks: Iterable[Chunk], begin: float, since: float) -> Downloads:
+    """Streams that ran at `begin`; to be kept each must have got a chunk after `since`, when all was well again."""
+    running: set[int] = set()
+    gone_on: set[int] = set()
+    lost: dict[int, str] = {}
+    for chunk in chunks:
+        if chunk.at < begin:
+            if chunk.event == "data":
+                running.add(chunk.stream)
+            else:
+                running.discard(chunk.stream)
+        elif chunk.stream in running and chunk.event != "data":
+            lost[chunk.stream] = chunk.event
+        elif chunk.at >= since:
+            gone_on.add(chunk.stream)
+    return Downloads(
+        running=len(running), lost=Counter(lost.values()), silent=frozenset(running - gone_on - lost.keys())
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """Who answered for the VIP in a stretch, seconds: `nobody` and `several` are the longest times on end."""
+
+    owners: tuple[str, ...]
+    nobody: float
+    several: float
+
+
+QUIET = 0.02
+"""An owner that has not answered for so long, asked at 1 kHz, is none any more (seconds)."""
+
+
+def ownership(claims: Sequence[Claim], begin: float, end: float) -> Ownership:
+    """Each owner's answers are joined to spells (no pause longer than QUIET); two owners' spells that overlap are a
+    time with two owners. Announcements do not count: they say who wants it, an answer says who has it."""
+    answers = sorted(claim for claim in claims if claim.kind == "answer" and begin <= claim.at < end)
+    spells: dict[str, list[list[float]]] = {}
+    for claim in answers:
+        mine = spells.setdefault(claim.mac, [])
+        if mine and claim.at - mine[-1][1] <= QUIET:
+            mine[-1][1] = claim.at
+        else:
+            mine.append([claim.at, claim.at])
+    macs = list(spells)
+    several = 0.0
+    for index, mac in enumerate(macs):
+        for other in macs[index + 1 :]:
+            for first in spells[mac]:
+                for second in spells[other]:
+                    several = max(several, min(first[1], second[1]) - max(first[0], second[0]))
+    edges = [begin, *(claim.at for claim in answers), end]
+    nobody = max(later - earlier for earlier, later in pairwise(edges))
+    return Ownership(owners=tuple(macs), nobody=nobody, several=several)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How the 1 kHz client kept its deadlines in a stretch, seconds late; skipped: deadlines it never met."""
+
+    met: int
+    skipped: int
+    p99: float
+    worst: float
+
+
+def pace(requests: Iterable[Request], start: float, interval: float, begin: float, end: float) -> Pace:
+    """start, interval: the client's deadlines (its file's head). The worst lateness counts skipped deadlines too:
+    a client that slept through a hundred of them was late by a hundred intervals, however punctual it is again."""
+    sent = [request for request in requests if begin <= request.sent < end]
+    if not sent:
+        missed = int((end - begin) / interval)
+        return Pace(met=0, skipped=missed, p99=end - begin, worst=end - begin)
+    late = sorted(request.sent - start - request.number * interval for request in sent)
+    pause = max((after.sent - before.sent - interval for before, after in pairwise(sent)), default=0.0)
+    return Pace(
+        met=len(sent),
+        skipped=sent[-1].number - sent[0].number + 1 - len(sent),
+        p99=late[min(len(late) - 1, len(late) * 99 // 100)],
+        worst=max(late[-1], pause),
+    )
