@@ -110,7 +110,8 @@ def _ruled(file: File, grown: tree.Tree, mistakes: list[Mistake]) -> list[Mistak
 
 
 def _view(file: File, grown: tree.Tree, entries: Collection[Path]) -> View:
-    names = {section: frozenset(map(str, grown.value((section,)) or ())) for section in _NAMED}
+    sections = {section: grown.value((section,)) if grown.has((section,)) else {} for section in _NAMED}
+    names = {section: frozenset(entries) for section, entries in sections.items() if isinstance(entries, dict)}
     return View(file, names, frozenset(str(entry[0]) for entry in entries if entry))
 
 

@@ -48,12 +48,17 @@ class Vip:
 
 @dataclass(frozen=True)
 class View:
-    """names: by section, every name in the file, also of entries that were taken out because they are wrong.
-    broken: the sections that lost some; what is not found there may yet exist."""
+    """names: by section, every name in the file, also of entries that were taken out because they are wrong; a
+    section that is no mapping is not in it. broken: the sections that lost something; what is not found there may
+    yet exist."""
 
     file: File
     names: Mapping[str, frozenset[str]]
     broken: frozenset[str] = frozenset()
+
+    def lacks(self, section: str, name: str) -> bool:
+        """Whether there is surely no such name in the section."""
+        return section in self.names and name not in self.names[section]
 
     def seats(self, name: str) -> dict[str, Seat]:
         """Who takes part in router `name`, by director."""

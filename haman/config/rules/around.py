@@ -31,7 +31,7 @@ def _sync(view: View) -> Iterator[Finding]:
     sync = view.file.sync
     if isinstance(sync, Sync):
         for name in sync.interfaces:
-            if name not in view.names["directors"]:
+            if view.lacks("directors", name):
                 cure = meant_or_known(name, view.names["directors"], "directors")
                 path: Path = ("sync", "interfaces", name)
                 yield Finding(path, f"there is no director '{name}'", cure, at_key=True, certain=True)
@@ -57,7 +57,7 @@ def _hook(view: View, path: Path, hook: Hook) -> Iterator[Finding]:
             what = f"no shell is involved: the program is given {quoted(strange[0])} as it stands here"
             yield Finding((*path, "run"), what, "put it into a script if a shell is wanted", warning=True)
     for index, name in enumerate(hook.routers or []):
-        if name not in view.names["routers"]:
+        if view.lacks("routers", name):
             cure = meant_or_known(name, view.names["routers"], "routers")
             yield Finding((*path, "routers", index), f"there is no router '{name}'", cure, certain=True)
     for index, event in enumerate(hook.on):

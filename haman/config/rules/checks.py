@@ -39,7 +39,7 @@ def _references(view: View) -> Iterator[Finding]:
     for name, service in view.file.services.items():
         if isinstance(service.check, str):
             used.add(service.check)
-            if service.check not in view.names["checks"]:
+            if view.lacks("checks", service.check):
                 cure = meant_or_known(service.check, view.names["checks"], "checks")
                 yield Finding(("services", name, "check"), f"there is no check '{service.check}'", cure, certain=True)
     for name in view.file.checks:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def findings(view: View) -> Iterator[Finding]:
     for section, entry in (("directors", "lb1: {address: 10.0.0.1}"), ("routers", "public:")):
-        if not view.names[section]:
+        if view.names.get(section) == frozenset():
             yield Finding((section,), "this is empty", f"write at least one, such as '{entry}'", at_key=True)
     yield from _addresses(view)
     yield from _host_names(view)
     yield from _overrides(view)
-    if len(view.names["directors"]) == 1:
+    if len(view.names.get("directors", ())) == 1:
         what = "there is only one director: nothing takes over when it fails"
         yield Finding(("directors",), what, "add a second one", at_key=True, warning=True)
 
@@ -57,7 +57,7 @@ def _overrides(view: View) -> Iterator[Finding]:
     for name, director in view.file.directors.items():
         for router in director.routers:
             path: Path = ("directors", name, "routers", router)
-            if router not in view.names["routers"]:
+            if view.lacks("routers", router):
                 cure = meant_or_known(router, view.names["routers"], "routers")
                 yield Finding(path, f"there is no router '{router}'", cure, at_key=True, certain=True)
             elif router in view.file.routers and name not in view.seats(router):

@@ -34,7 +34,7 @@ def _members(view: View) -> Iterator[Finding]:
         listed = router.directors or []
         for index, director in enumerate(listed):
             path: Path = ("routers", name, "directors", index)
-            if director not in view.names["directors"]:
+            if view.lacks("directors", director):
                 cure = meant_or_known(director, view.names["directors"], "directors")
                 yield Finding(path, f"there is no director '{director}'", cure, certain=True)
             elif director in listed[:index]:

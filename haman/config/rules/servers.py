@@ -58,7 +58,7 @@ def _identity(view: View, path: Path, server: Server) -> Iterator[Finding]:
     if server.director is not None and server.address is not None:
         what = "a server has either an 'address' or is a 'director'"
         yield Finding((*path, "address"), what, "remove the address: the director has its own", at_key=True)
-    if server.director is not None and server.director not in view.names["directors"]:
+    if server.director is not None and view.lacks("directors", server.director):
         cure = meant_or_known(server.director, view.names["directors"], "directors")
         yield Finding((*path, "director"), f"there is no director '{server.director}'", cure, certain=True)
 
