@@ -75,16 +75,22 @@ def _commands(*commands: Sequence[str]) -> Callable[[Path], Outcome]:
     return stage
 
 
-def _unit(results: Path) -> Outcome:
-    report = results / "unit.xml"
-    command = [sys.executable, "-m", "pytest", "-m", "not kernel", f"--junitxml={report}"]
+def _pytest(results: Path, marks: str) -> Outcome:
+    """The tests of these marks that run on the host."""
+    report = results / "junit.xml"
+    command = [sys.executable, "-m", "pytest", "-m", marks, f"--junitxml={report}"]
     return counted(report, subprocess.run(command, cwd=PROJECT, check=False).returncode)
+
+
+def _unit(results: Path) -> Outcome:
+    return _pytest(results, "not kernel and not boots")
 
 
 def _kernel(results: Path) -> Outcome:
     kernel = prepare(full=True)
     print(f"kernel: {kernel.name} ({kernel.why})", flush=True)
-    return sum((counted(report, status) for report, status in suites.run(results)), Outcome())
+    inside = sum((counted(report, status) for report, status in suites.run(results)), Outcome())
+    return inside + _pytest(results, "boots")
 
 
 STAGES: Final[dict[str, Callable[[Path], Outcome]]] = {
