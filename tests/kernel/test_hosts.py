@@ -80,12 +80,16 @@ def test_behind_an_unplugged_switch_the_carrier_stays_and_the_frames_go(pair):
     assert reaches(two, "10.0.0.1")
 
 
-def test_a_cut_is_done_within_a_few_milliseconds(pair):
+def test_a_cut_is_done_within_milliseconds(pair):
+    """The best of several, since a busy host may take the processor away at any time."""
     one, _ = pair
-    begun = time.monotonic()
-    one.cut("eth0")
-    one.heal("eth0")
-    assert time.monotonic() - begun < 0.05
+    took = []
+    for _ in range(10):
+        begun = time.monotonic()
+        one.cut("eth0")
+        took.append(time.monotonic() - begun)
+        one.heal("eth0")
+    assert min(took) < 0.002
 
 
 def test_addresses_come_and_go(pair):
