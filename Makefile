@@ -1,7 +1,7 @@
 # Every target does all its own set-up and is quick when there is nothing to do.
 
 PYTHON := .venv/bin/python
-STAGE := $(PYTHON) -m haman.lab.stages
+STAGE := $(PYTHON) -m haman.lab.checks
 export PYTHONWARNINGS := default
 
 help:

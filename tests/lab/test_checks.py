@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from haman.errors import LabError
-from haman.lab import stages
-from haman.lab.stages import Outcome, counted, main, summary
+from haman.lab import checks
+from haman.lab.checks import Outcome, counted, main, summary
 
 JUNIT = '<testsuites><testsuite tests="10" failures="2" errors="1" skipped="3"/></testsuites>'
 
@@ -37,7 +37,7 @@ def only(monkeypatch):
     """Stages to run instead of the real ones."""
 
     def replace(**fakes):
-        monkeypatch.setattr(stages, "STAGES", fakes)
+        monkeypatch.setattr(checks, "STAGES", fakes)
 
     return replace
 

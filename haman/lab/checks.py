@@ -1,4 +1,4 @@
-"""The project's tests, in the stages of `make test`: `python -m haman.lab.stages [STAGE...]`, all of them without.
+"""The project's tests, in the stages of `make test`: `python -m haman.lab.checks [STAGE...]`, all of them without.
 
 Every stage runs even if one before it failed; the last line sums up and ends as pytest's does, `N passed, N failed`.
 A stage that breaks, or cannot run, counts as one failed test: nothing is left out in silence.
