@@ -396,16 +396,18 @@ class Router:
     # -- the moves ---------------------------------------------------------------------------------------------------
 
     def _frozen(self, now: float) -> Iterator[Effect]:
+        adopting = False
         match self.state:
             case Active() as active:
                 gap, interval = now - active.advertised_at, self.config.advert_interval
             case Standby() as standby:
                 gap, interval = now - standby.active_down_at, self._interval(standby)
+                adopting = standby.adopting  # still nobody was heard holding the VIP
             case Down() | Leaving():
                 return
         if gap > parameters.patience(interval):
             why = f"this process stood still for {gap:.3g} s, longer than its peers' patience"
-            yield from self._listen(now, "frozen", f"{why}; listening before it speaks")
+            yield from self._listen(now, "frozen", f"{why}; listening before it speaks", adopting=adopting)
 
     def _take_over(self, now: float, cause: str, why: str) -> Iterator[Effect]:
         """6.4.2: "Send an ADVERTISEMENT. ... Broadcast a gratuitous ARP message ... Set the Adver_Timer to

@@ -97,7 +97,10 @@ class Engine:
     # -- told by others ---------------------------------------------------------------------------------------
 
     def configure(self, config: ElectorConfig, *, adopting: bool) -> None:
-        """A new slice. Routers keep their state when VRID and interface stay; others leave, or start."""
+        """A new slice. Routers keep their state when VRID and interface stay; others leave, or start.
+
+        adopting: this is the first one, so a VIP found on a NIC may be an earlier life's.
+        """
         now = self._clock()
         self.config = config
         wanted = {router.name: router for router in config.routers}
@@ -243,7 +246,7 @@ class Engine:
             router=router.config.name,
             role=router.role,
             priority=router.priority,
-            holds=router.holds is not False,
+            holds=router.holds is True,
             since=router.since,
             why=router.why,
             peer=peer.address if peer is not None else None,

@@ -90,11 +90,6 @@ class Keeper:
         remembered.save("addresses", {*known, *everywhere.addresses})
         self.wake()
 
-    def adoptable(self, config: ElectorConfig) -> bool:
-        """Is a VIP of this configuration on a NIC already? Then an earlier life of this process may have left it."""
-        nics = desired.addresses(config, {router.name: True for router in config.routers}).addresses
-        return any(key.device != "lo" and key in (self._actual or {}) for key in nics)
-
     async def open(self) -> None:
         await self._addresses.open()
         await self._reread()

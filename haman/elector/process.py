@@ -182,10 +182,10 @@ class Elector:
         journal.setup("elector", config.log_format, config.log_level)
         if config == self._engine.config:
             return
-        adopting = self._engine.config is None and self._keeper.adoptable(config)
+        first = self._engine.config is None
         self._keeper.configure(config)
         self._listen({router.interface for router in config.routers})
-        self._engine.configure(config, adopting=adopting)
+        self._engine.configure(config, adopting=first)
 
     def _listen(self, wanted: set[str] | None = None) -> None:
         if wanted is None:
