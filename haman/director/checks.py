@@ -1,0 +1,123 @@
+"""Checks joined to health: every question asked once, its answer given to all targets that share it.
+
+Deciding happens in `health.board`; here results meet it, and what follows is handed on within the same call.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from haman.health.cadence import next_due
+from haman.model.cluster import HttpProbe
+from haman.model.transition import Kind
+from haman.observe.journal import log
+from haman.probes.question import Question
+from haman.probes.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable
+
+    from haman.health.board import Board
+    from haman.model.cluster import Check, Service, Target
+    from haman.model.transition import Transition
+    from haman.observe.tally import CheckLabels, Tally
+    from haman.probes.budget import Budget
+    from haman.probes.outcome import Result
+
+QUIET = 60.0
+"""Seconds between two complaints that this machine itself lacks the means to check."""
+
+
+class Checks:
+    """record: takes transitions. weights_changed: called after a verdict changed. first_checked: called when a
+    target was checked for the first time."""
+
+    def __init__(
+        self,
+        board: Board,
+        tally: Tally,
+        record: Callable[[Transition], None],
+        weights_changed: Callable[[], None],
+        first_checked: Callable[[], None],
+    ) -> None:
+        self._board = board
+        self._tally = tally
+        self._record = record
+        self._weights_changed = weights_changed
+        self._first_checked = first_checked
+        self._asked: dict[Question, list[Target]] = {}
+        self._cadence: dict[Question, Check] = {}
+        self._answered: set[Question] = set()
+        self._labels: dict[Question, CheckLabels] = {}
+        self._complained = -QUIET
+        self._scheduler: Scheduler | None = None
+        self.latest: dict[Target, Result] = {}
+
+    def add(self, services: Iterable[Service]) -> int:
+        """Prepare the questions of these services. Returns how many there are in all."""
+        for service in services:
+            if service.check is None:
+                continue
+            for target, server in service.targets():
+                question = Question.about(target, server, service.check)
+                self._asked.setdefault(question, []).append(target)
+                self._cadence[question] = service.check
+                probe = "http" if isinstance(question.probe, HttpProbe) else "tcp"
+                self._labels[question] = (str(question.address), str(question.port), probe)
+        return len(self._asked)
+
+    def start(self, loop: asyncio.AbstractEventLoop, budget: Budget) -> None:
+        """All are asked at once, as far as the budget allows; later they spread."""
+        self._scheduler = Scheduler(loop, budget, self.answered)
+        now = loop.time()
+        for question in self._asked:
+            self._scheduler.add(question, now)
+
+    def close(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.close()
+
+    @property
+    def in_flight(self) -> int:
+        return self._scheduler.in_flight if self._scheduler else 0
+
+    def lateness(self) -> float:
+        return self._scheduler.lateness() if self._scheduler else 0.0
+
+    def answered(self, question: Question, due: float, result: Result) -> float:
+        """One answer, for the scheduler. Returns when to ask again."""
+        now = time.monotonic()
+        self._tally.check(self._labels[question], result.outcome.value, result.latency)
+        targets = self._asked[question]
+        for target in targets:
+            self.latest[target] = result
+        first = question not in self._answered
+        if result.conclusive:
+            self._take(targets, result, now)
+            if first:
+                self._answered.add(question)
+                self._first_checked()
+        else:
+            self._complain(result, now)
+        in_doubt = not result.conclusive or any(self._board.health[target].in_doubt for target in targets)
+        return next_due(self._cadence[question], due, now, in_doubt=in_doubt, first=first, draw=random.random())
+
+    def _take(self, targets: list[Target], result: Result, now: float) -> None:
+        at = time.time()
+        changes = [
+            change
+            for target in targets
+            for change in self._board.result(target, passed=result.passed, words=result.words, now=now, at=at)
+        ]
+        if any(change.kind is Kind.SERVER for change in changes):
+            self._weights_changed()  # BEFORE anything is written down: the kernel comes first
+        for change in changes:
+            self._record(change)
+
+    def _complain(self, result: Result, now: float) -> None:
+        if now - self._complained >= QUIET:
+            self._complained = now
+            log.warning("checks: %s", result.words)

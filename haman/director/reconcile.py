@@ -1,0 +1,311 @@
+"""The IPVS table on its level: what checks and configuration want, compared with what the kernel holds, and mended.
+
+Kicked by a changed weight it acts in the same turn of the loop, on what it believes the kernel to hold; dumping first
+would make a dead server's clients wait for it. Whether the belief is right is looked at beside: IPVS notifies
+nobody, so a digest of /proc/net/ip_vs is taken every TICK, and a dump made when it is not the digest that went with
+the last dump. A difference to the belief is somebody else's doing: drift.
+
+Start, a changed weight, drift, a refused operation's retry: all are one `_turn`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+from haman.director import believed, drift
+from haman.director.refusals import Refusals
+from haman.errors import HamanError, KernelUnavailable
+from haman.kernel import remembered, sysctls
+from haman.model.kernel import DestinationKey, Kernel, SysctlKey
+from haman.model.transition import Kind, Transition
+from haman.observe.journal import log
+from haman.plan import desired
+from haman.plan.diff import diff
+from haman.plan.ownership import of_director, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from haman.kernel.refusal import Refusal
+    from haman.model.cluster import Cluster, Target
+    from haman.model.kernel import Key
+    from haman.observe.tally import Tally
+    from haman.plan.ops import Op
+
+TICK = 0.5
+"""Seconds between two digests. With the dump and the repair after it, drift is gone within 1 s."""
+
+AUDIT = 10.0
+"""Seconds after which a dump is made though the digest is the same: it shows no thresholds, timeouts and daemons."""
+
+REOPEN = 5.0
+"""Seconds between attempts when the kernel has no IPVS: somebody may load the module."""
+
+
+class Table(Protocol):
+    """kernel.ipvs.Ipvs, as it is needed here."""
+
+    async def snapshot(self) -> Kernel: ...
+
+    async def apply(self, ops: Sequence[Op]) -> list[Refusal]: ...
+
+    def digest(self) -> Hashable: ...
+
+    def close(self) -> None: ...
+
+
+class Reconciler:
+    """weights: what each target is to have now. open_table: raises KernelUnavailable. changed: called when
+    `unavailable`, `loaded` or `refused` changed."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        node: str,
+        *,
+        weights: Callable[[], Mapping[Target, int | None]],
+        open_table: Callable[[], Table],
+        record: Callable[[Transition], None],
+        tally: Tally,
+        changed: Callable[[], None],
+    ) -> None:
+        self._cluster = cluster
+        self._node = node
+        self._weights = weights
+        self._open_table = open_table
+        self._record = record
+        self._tally = tally
+        self._changed = changed
+        self._remembered = remembered.load("ipvs")
+        self._ownership = of_director(cluster, node, self._remembered)
+        self._wanted = any(True for _ in cluster.services_of(node))
+        self._tables: tuple[Table, Table] | None = None
+        self._reopen_at = 0.0
+        self._believed = Kernel()
+        self._refusals = Refusals()
+        self._kicked = asyncio.Event()
+        self._looking = False
+        self._broken: HamanError | None = None
+        self._seen: tuple[Kernel, Hashable] | None = None
+        self._touched: set[Key] = set()
+        self._trusted: Hashable = None
+        self._tick_at = self._audit_at = self._rest_until = 0.0
+        self.unavailable: str | None = None
+        self.loaded = not self.needed
+
+    @property
+    def needed(self) -> bool:
+        """Without services, and nothing left of earlier ones, IPVS is not touched at all."""
+        return self._wanted or bool(self._remembered)
+
+    @property
+    def refused(self) -> tuple[Refusal, ...]:
+        return self._refusals.current
+
+    def kick(self) -> None:
+        """Weights changed: act in the next turn of the loop. Many kicks before it are one."""
+        self._kicked.set()
+
+    async def adopt(self) -> frozenset[Target]:
+        """Open the kernel's table before anything is planned. Returns the targets it serves."""
+        if self.needed:
+            await self._open()
+        return served(self._cluster, self._node, self._believed)
+
+    async def run(self) -> None:
+        """For ever, or until what earlier configurations left is gone and nothing is wanted. Call `adopt` first."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            while self.needed:
+                if self._broken is not None:
+                    self._lost(self._broken)
+                if self._tables is None and loop.time() >= self._reopen_at:
+                    await self._open()
+                if self._tables is not None:
+                    await self._turn()
+                if self._tables is not None and loop.time() >= self._tick_at:
+                    self._tick_at = loop.time() + TICK
+                    if not self._looking:
+                        self._looking = True
+                        tasks.create_task(self._look())
+                await self._sleep(loop)
+        self.close()
+
+    def close(self) -> None:
+        for table in self._tables or ():
+            table.close()
+        self._tables = None
+
+    async def _sleep(self, loop: asyncio.AbstractEventLoop) -> None:
+        times = [self._tick_at if self._tables is not None else self._reopen_at]
+        if self._refusals.retry_at is not None:
+            times.append(self._refusals.retry_at)
+        try:
+            async with asyncio.timeout_at(min(times)):
+                await self._kicked.wait()
+        except TimeoutError:
+            pass
+        self._kicked.clear()
+
+    async def _turn(self) -> None:
+        """One comparison and what follows from it."""
+        assert self._tables is not None
+        repairs = self._take_look()
+        want = self._desired()
+        missing = diff(want, self._believed, self._ownership)
+        before = (self.loaded, self.refused)
+        for transition in self._refusals.forget(missing, time.time()):
+            self._record(transition)
+        ops = self._refusals.allowed(missing, time.monotonic())
+        if ops:
+            self._remember(want, self._believed)
+            try:
+                refused = await self._apply(ops, self._tables[1])
+            except HamanError as error:
+                self._lost(error)
+                return
+            self._account(ops, refused, repairs)
+        self.loaded = True
+        if not self.refused:
+            self._remember(want)
+        if (self.loaded, self.refused) != before:
+            self._changed()
+
+    async def _apply(self, ops: Sequence[Op], table: Table) -> list[Refusal]:
+        """In the contract's order, whatever kind each operation is of."""
+        refused: list[Refusal] = []
+        self._touched |= {op.key for op in ops}
+        self._trusted = None
+        for is_sysctl, group in groupby(ops, lambda op: isinstance(op.key, SysctlKey)):
+            part = list(group)
+            refused += sysctls.apply(part) if is_sysctl else await table.apply(part)
+        failed = {refusal.op.key for refusal in refused}
+        self._believed = believed.carried_out([op for op in ops if op.key not in failed], self._believed)
+        return refused
+
+    def _account(self, ops: Sequence[Op], refused: Sequence[Refusal], repairs: Sequence[Op]) -> None:
+        failed = {refusal.op.key for refusal in refused}
+        done = {op.key for op in ops} - failed
+        repaired = [op for op in repairs if op.key in done]
+        self._tally.refusals += len(refused)
+        self._tally.drift.update(drift.found(op) for op in repaired)
+        at = time.time()
+        for transition in (
+            *drift.transitions(repaired, at),
+            *self._refusals.tried(ops, refused, time.monotonic(), at),
+        ):
+            self._record(transition)
+
+    def _desired(self) -> Kernel:
+        return desired.ipvs(self._cluster, self._node, self._weights()) if self._wanted else Kernel()
+
+    def _remember(self, *kernels: Kernel) -> None:
+        """BEFORE objects are made, so that a crash in between forgets none; less again once the rest is gone."""
+        made: set[Key] = set()
+        for kernel in kernels:
+            made |= kernel.services.keys() | kernel.daemons.keys()
+        keys = frozenset(key for key in made if key in self._ownership)
+        if keys == self._remembered:
+            return
+        try:
+            remembered.save("ipvs", keys)
+            self._remembered = keys
+        except OSError as error:
+            log.warning("what was made in IPVS cannot be written down: %s", error)
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Beside the turns: costs them nothing but the loop's time for decoding."""
+        assert self._tables is not None
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            if self._trusted is None and begun < self._rest_until:
+                return
+            self._touched.clear()
+            before = await asyncio.to_thread(self._digest)
+            if before == self._trusted and begun < self._audit_at:
+                return
+            dump = await self._dump(self._tables[0])
+            after = await asyncio.to_thread(self._digest)
+            self._seen = (dump, after if before == after else None)
+            self._audit_at = begun + AUDIT
+            self._rest_until = loop.time() + 2 * (loop.time() - begun)
+            self._kicked.set()
+        except HamanError as error:
+            self._broken = error  # not closed here: a turn may be using the other socket
+            self._kicked.set()
+        finally:
+            self._looking = False
+
+    async def _dump(self, table: Table) -> Kernel:
+        return replace(await table.snapshot(), sysctls=sysctls.read(self._ownership.sysctls))
+
+    def _digest(self) -> Hashable:
+        """In a thread: the kernel writes some megabytes of text for ten thousand servers."""
+        if self._tables is None:
+            return None
+        return self._tables[0].digest(), tuple(sysctls.read(self._ownership.sysctls).items())
+
+    def _take_look(self) -> Sequence[Op]:
+        """The result of the last look becomes the belief. Returns what would repair the difference."""
+        if self._seen is None:
+            return ()
+        dump, digest = self._seen
+        self._seen = None
+        actual = believed.merged(dump, self._believed, self._touched)
+        repairs = diff(owned(self._believed, self._ownership), actual, self._ownership)
+        self._believed = actual
+        self._trusted = None if self._touched else digest
+        return repairs
+
+    # -- opening --------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Two sockets: a dump on one must not hold up an operation on the other."""
+        try:
+            tables = (self._open_table(), self._open_table())
+            self._believed = await self._dump(tables[0])
+        except KernelUnavailable as error:
+            self._lost(error)
+            return
+        self._tables = tables
+        self._seen = self._trusted = None
+        if self.unavailable is not None:
+            self._record(_availability("unavailable", "ok", "IPVS is there now"))
+            self.unavailable = None
+            self._changed()
+
+    def _lost(self, error: HamanError) -> None:
+        self.close()
+        self._broken = None
+        self._reopen_at = asyncio.get_running_loop().time() + REOPEN
+        if self.unavailable != str(error):
+            before = "ok" if self.unavailable is None else "unavailable"
+            self.unavailable = str(error)
+            self._record(_availability(before, "unavailable", str(error)))
+            self._changed()
+
+
+def served(cluster: Cluster, node: str, kernel: Kernel) -> frozenset[Target]:
+    """Targets that get new connections from this kernel. A configured weight of 0 asks for presence alone."""
+    found = set()
+    for service in cluster.services_of(node):
+        for front in service.fronts:
+            key = desired.service_key(service, front)
+            for server in service.servers.values():
+                target = service.target(server, front)
+                held = kernel.destinations.get(DestinationKey(key, server.address, target.port))
+                if held is not None and (held.weight > 0 or server.weight == 0):
+                    found.add(target)
+    return frozenset(found)
+
+
+def _availability(before: str, after: str, why: str) -> Transition:
+    cause = "ipvs_" + ("available" if after == "ok" else "unavailable")
+    return Transition(kind=Kind.KERNEL, who="IPVS", before=before, after=after, why=why, cause=cause, at=time.time())
