@@ -67,7 +67,11 @@ class Network:
 
     def segment(self, name: str) -> Segment:
         """A new switch; its name is at most 15 characters."""
-        _ip(self._switches, f"link add {name} type bridge mcast_snooping 0 forward_delay 0", f"link set {name} up")
+        _ip(
+            self._switches,
+            f"link add name {name} type bridge mcast_snooping 0 forward_delay 0",
+            f"link set dev {name} up",
+        )
         return Segment(name)
 
     def host(
@@ -85,10 +89,10 @@ class Network:
             mac = f"02:00:00:00:{self._links >> 8:02x}:{self._links & 255:02x}"
             network = f"/proc/{os.getpid()}/fd/{place.network}"
             outside += [
-                f"link add {port} type veth peer name {interface} address {mac} netns {network}",
-                f"link set {port} master {segment.name} up",
+                f"link add name {port} type veth peer name {interface} address {mac} netns {network}",
+                f"link set dev {port} master {segment.name} up",
             ]
-            inside.append(f"link set {interface} up")
+            inside.append(f"link set dev {interface} up")
             for address in [addresses] if isinstance(addresses, str) else addresses:
                 inside.append(f"address add {address} dev {interface}" + (" nodad" if ":" in address else ""))
             host.attach(interface, port, segment)
