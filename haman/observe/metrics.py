@@ -5,6 +5,7 @@ Filling reads Figures, a value taken on the loop, so rendering may happen in a t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,15 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from haman import __version__
+from haman.model.cluster import Target
+from haman.model.elector import RoleReport
 from haman.model.transition import Role
 from haman.observe.families import FAMILIES
 from haman.observe.tally import TAKEOVER_BUCKETS, Histogram, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from haman.model.cluster import Target
-    from haman.model.elector import RoleReport
 
 SERVICE_STATES = ("up", "floor", "down", "unknown")
 _FAMILY = {family.name: family for family in FAMILIES}

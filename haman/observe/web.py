@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from haman.observe import metrics
 from haman.observe.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from haman.model.cluster import Listen
 
 RETRY = 5.0

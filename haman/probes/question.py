@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from haman.model.cluster import Address, Probe
+
 if TYPE_CHECKING:
-    from haman.model.cluster import Address, Check, Probe, Server, Target
+    from haman.model.cluster import Check, Server, Target
 
 
 @dataclass(frozen=True, slots=True)

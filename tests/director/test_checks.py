@@ -95,6 +95,7 @@ def test_how_often_it_is_asked() -> None:
     due = 1e12
     assert due <= bench.answer(0, GOOD, due) <= due + 0.2, "after the first check they spread over the interval"
     assert round(bench.answer(0, GOOD, due) - due, 3) == 0.2
+    assert round(bench.answer(0, Result(Outcome.NO_RESOURCES, 0.0), due) - due, 3) == 0.1, "not answered at all"
     assert round(bench.answer(0, BAD, due) - due, 3) == 0.1, "in doubt"
     assert round(bench.answer(0, BAD, due) - due, 3) == 0.2, "down, no doubt any more"
 

@@ -98,4 +98,5 @@ def test_every_router_waits_for_a_service_by_firewall_mark() -> None:
     assert ask(plain, health={target: COLD, Target("marked", "rs2", 0): CHECKED}) == {
         "public": "1 of 2 servers not checked yet: marked/rs1:0"
     }
-    assert list(ask(plain, refused=[refusal(ServiceKey.marked(7))])) == ["public"]
+    checked = {target: CHECKED, Target("marked", "rs2", 0): CHECKED}
+    assert list(ask(plain, health=checked, refused=[refusal(ServiceKey.marked(7))])) == ["public"]

@@ -237,6 +237,24 @@ def test_an_unchanged_table_is_not_dumped_again() -> None:
     bench.run(scenario)
 
 
+def test_many_own_changes_do_not_make_dump_follow_dump() -> None:
+    """A dump takes 0.1 s here; after each twice that time is left to others, while only we change the table."""
+    bench = Bench(Paper())
+
+    async def scenario() -> None:
+        await bench.until(lambda: bench.reconciler._trusted is not None)
+        bench.paper.dump_time = 0.1
+        dumps = bench.paper.dumps
+        for number in range(100):
+            bench.weights = {RS1: 1 + number, RS2: 2}
+            bench.reconciler.kick()
+            await asyncio.sleep(0.01)
+        assert 1 <= bench.paper.dumps - dumps <= 6
+
+    bench.run(scenario)
+    assert bench.told(Kind.DRIFT) == []
+
+
 def test_our_own_change_during_a_dump_is_no_drift() -> None:
     """The dump was taken before the change and arrives after it."""
     bench = Bench(Paper())
