@@ -1,12 +1,7 @@
 """The first process of the laboratory's machine: lays out the file system, runs one command, says how it ended.
 
-Run by its path with the isolated interpreter (`python -I -S init.py ORDER OUTPUT`, what a kernel's command line adds
-is ignored): every import costs a freshly booted machine time, so only light modules may be imported here.
-
-ORDER is a JSON file in the working folder: booted (or only unshared from the host's own kernel), modules (folder of
-a kernel's modules, or ""), command, directory, environment, work (the writable folder), keep (what stays visible),
-root (of the project), status (where the answer goes: {"status": exit status} or {"error": why none}).
-OUTPUT takes the command's output: the path of a terminal, or the number of an open descriptor.
+machine starts it with the isolated interpreter (`python -I -S`). Every import costs a freshly booted machine time, so
+only light modules may be imported here.
 """
 
 from __future__ import annotations
@@ -15,18 +10,37 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import termios
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict
 
-if TYPE_CHECKING or __name__ != "__main__":
-    from haman.lab.covers import cover
-    from haman.lab.links import Ports
-    from haman.lab.syscalls import MS_BIND, MS_PRIVATE, MS_REC, mount, power_off, set_read_only
+from haman.lab.covers import cover
+from haman.lab.links import Ports
+from haman.lab.syscalls import MS_BIND, MS_PRIVATE, MS_REC, mount, power_off, set_read_only
 
 
-def _lay_out(order: dict[str, Any]) -> None:
+class Order(TypedDict):
+    """What is to be done; machine writes it as JSON into the working folder."""
+
+    booted: bool
+    """On a kernel of our own, or in fresh namespaces of the host's."""
+    modules: str
+    """The folder of that kernel's modules; empty when it has none."""
+    command: list[str]
+    directory: str
+    """Where the command runs."""
+    environment: dict[str, str]
+    work: str
+    """The one folder of the host's that is writable."""
+    keep: list[str]
+    """Folders that stay visible though they lie in one that is emptied."""
+    output: str
+    """What takes the command's output: the path of a terminal, or the number of an open descriptor."""
+    status: str
+    """The file for the answer: {"status": the command's exit status}, or {"error": why there is none}."""
+
+
+def _lay_out(order: Order) -> None:
     keep = [Path(path) for path in order["keep"]]
     work = Path(order["work"])
     if not order["booted"]:
@@ -64,7 +78,7 @@ def _load_modules(folder: str) -> None:
 
 
 def _opened(output: str) -> int:
-    """OUTPUT, open; a terminal is made to pass every byte as it is."""
+    """The order's output, open; a terminal is made to pass every byte as it is."""
     if output.isdigit():
         return int(output)
     console = os.open(output, os.O_RDWR | os.O_NOCTTY)
@@ -74,7 +88,7 @@ def _opened(output: str) -> int:
     return console
 
 
-def _run(order: dict[str, Any], output: int) -> int:
+def _run(order: Order, output: int) -> int:
     """Run the command to its end, reaping every orphan meanwhile. Returns an exit status as a shell counts it."""
     child = os.fork()
     if not child:
@@ -95,26 +109,18 @@ def _run(order: dict[str, Any], output: int) -> int:
             return code if code >= 0 else 128 - code
 
 
-def main(order_file: str, output: str) -> None:
-    order: dict[str, Any] = json.loads(Path(order_file).read_text())
-    answer: dict[str, Any]
+def main(order_file: str) -> None:
+    """Carry out the order in this file, and turn the machine off."""
+    order: Order = json.loads(Path(order_file).read_text())
+    answer: dict[str, int | str]
     try:
         _lay_out(order)
         if order["modules"]:
             _load_modules(order["modules"])
-        answer = {"status": _run(order, _opened(output))}
+        answer = {"status": _run(order, _opened(order["output"]))}
     except Exception as error:  # the first process must not die of anything: that would be a kernel panic
         answer = {"error": f"{type(error).__name__}: {error}"}
     Path(order["status"]).write_text(json.dumps(answer))
     if order["booted"]:
         os.sync()
         power_off()
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from haman.lab.covers import cover
-    from haman.lab.links import Ports
-    from haman.lab.syscalls import MS_BIND, MS_PRIVATE, MS_REC, mount, power_off, set_read_only
-
-    main(*sys.argv[1:3])

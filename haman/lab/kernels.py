@@ -11,32 +11,19 @@ import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haman.errors import LabError
 from haman.lab import build, trial
+from haman.lab.machine import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PREBUILT: Final = Path("/usr/bin/linux.uml")
 MODULES: Final = Path("/usr/lib/uml/modules")
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """name: `host`, `lab`, `debian`, or `given` (by path). why: one sentence for people.
-
-    path: of a user-mode kernel; None is the host's own. modules: where its modules lie, None when it has none.
-    """
-
-    name: str
-    why: str
-    path: Path | None = None
-    modules: Path | None = None
 
 
 def tell(line: str) -> None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from haman.errors import LabError
 from haman.lab.covers import PROJECT, essential
@@ -24,7 +24,15 @@ from haman.lab.supervise import follow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from haman.lab.kernels import Kernel
+    from haman.lab.init import Order
+
+_INIT: Final = """\
+import sys
+sys.path.insert(0, {project!r})
+from haman.lab.init import main
+main({order!r})
+"""
+"""The isolated interpreter knows no project; all it is told is in here."""
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -32,6 +40,19 @@ _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def _print(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """name: `host`, `lab`, `debian`, or `given` (by path). why: one sentence for people.
+
+    path: of a user-mode kernel; None is the host's own. modules: where its modules lie, None when it has none.
+    """
+
+    name: str
+    why: str
+    path: Path | None = None
+    modules: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,27 +87,26 @@ class Machine:
             work = work.resolve()
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".machine-", dir=work)))
             order = self._order([str(word) for word in command], work, private, environment or {})
-            (private / "order.json").write_text(json.dumps(order))
             processor = stack.enter_context(reserved()) if self.kernel.path else None
+
+            def start(descriptor: int) -> list[str]:
+                return self._boot(private, order, descriptor, processor)
+
             said = follow(
-                lambda descriptor: self._command(private, descriptor, processor),
+                start,
                 environment={"PATH": _PATH, "TMPDIR": str(memory_folder(self.memory, private))},
                 timeout=timeout,
                 output=output,
             )
             return _answer(private / "status.json", said)
 
-    def _order(self, command: list[str], work: Path, private: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-        """What init is told; init's docstring lists the keys."""
+    def _order(self, command: list[str], work: Path, private: Path, environment: Mapping[str, str]) -> Order:
+        """Everything init is told but where the output goes, which is known last."""
         return {
             "booted": self.kernel.path is not None,
             "modules": str(self.kernel.modules or ""),
             "command": command,
             "directory": str(Path.cwd()),
-            "work": str(work),
-            "status": str(private / "status.json"),
-            "root": str(PROJECT),
-            "keep": [str(path) for path in essential()],
             "environment": {
                 "PATH": f"{Path(sys.executable).parent}:{_PATH}",
                 "HOME": "/tmp/root",
@@ -99,16 +119,21 @@ class Machine:
                 "HAMAN_LAB_WORK": str(work),
                 **environment,
             },
+            "work": str(work),
+            "keep": [str(path) for path in essential()],
+            "output": "/dev/tty1",
+            "status": str(private / "status.json"),
         }
 
-    def _command(self, private: Path, descriptor: int, processor: int | None) -> list[str]:
-        """The words that start the machine, the command's output going to `descriptor`."""
-        init = [
-            sys.executable, "-I", "-S", str(Path(__file__).with_name("init.py")), str(private / "order.json"),
-        ]  # fmt: skip
+    def _boot(self, private: Path, order: Order, descriptor: int, processor: int | None) -> list[str]:
+        """The words that start the machine, the command's output going to `descriptor`, and the files they need."""
+        if not order["booted"]:
+            order = {**order, "output": str(descriptor)}
+        (private / "order.json").write_text(json.dumps(order))
+        (private / "init.py").write_text(_INIT.format(project=str(PROJECT), order=str(private / "order.json")))
+        init = [sys.executable, "-I", "-S", str(private / "init.py")]
         if self.kernel.path is None:
-            spaces = ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
-            return [*spaces, "--", *init, str(descriptor)]
+            return ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--", *init]
         pinned = [] if processor is None else ["taskset", "--cpu-list", str(processor)]
         return [
             *pinned,
@@ -125,7 +150,7 @@ class Machine:
             f"con1=null,fd:{descriptor}",
             f'init="{init[0]}"',
             "--",
-            *(f'"{word}"' for word in [*init[1:], "/dev/tty1"]),
+            *(f'"{word}"' for word in init[1:]),
         ]
 
 

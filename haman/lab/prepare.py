@@ -9,7 +9,7 @@ from haman.lab import kernels, packages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from haman.lab.kernels import Kernel
+    from haman.lab.machine import Kernel
 
 
 def prepare(say: Callable[[str], None] = kernels.tell, *, full: bool = False) -> Kernel:

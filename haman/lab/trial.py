@@ -15,7 +15,7 @@ from haman.lab.hosts import Network
 from haman.lab.machine import Machine
 
 if TYPE_CHECKING:
-    from haman.lab.kernels import Kernel
+    from haman.lab.machine import Kernel
 
 SLOWEST_MILLISECOND: Final = 0.0025
 """Seconds that a sleep of 1 ms may take (median): a client of the laboratory sends at 1 kHz, and catches up."""

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from haman.errors import LabError
 from haman.lab import build, kernels, trial
-from haman.lab.kernels import Kernel, find, prebuilt_obstacle, ready
+from haman.lab.kernels import find, prebuilt_obstacle, ready
+
+if TYPE_CHECKING:
+    from haman.lab.machine import Kernel
 
 LAB = Path("/cache/linux-6.12-abc")
 

@@ -14,8 +14,7 @@ import pytest
 
 from haman.errors import LabError
 from haman.lab import machine
-from haman.lab.kernels import Kernel
-from haman.lab.machine import Machine, memory_folder
+from haman.lab.machine import Kernel, Machine, memory_folder
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def kernel(tmp_path):
         head = """#!/bin/bash
 for word; do
     case $word in
-        *order.json*) order=${word//\\"/} ;;
+        *init.py*) order=${word//\\"/}; order=${order/init.py/order.json} ;;
         con1=*) fd=${word##*:} ;;
     esac
 done
