@@ -86,7 +86,7 @@ def build(say: Callable[[str], None], accept: Callable[[Path], None]) -> Path:
     Errors: LabError.
     """
     if reasons := obstacles():
-        raise LabError("the lab kernel cannot be built: " + "; ".join(reasons))
+        raise LabError(f"the lab kernel cannot be built: {'; '.join(reasons)} (`make kernel` installs what is missing)")
     directory = cache()
     directory.mkdir(parents=True, exist_ok=True)
     with unwinding(), _alone(directory, say):

@@ -24,7 +24,7 @@ from haman.lab.namespaces import Place
 from haman.lab.processes import Process, end_all, in_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 
@@ -44,7 +44,8 @@ class Network:
 
     def __init__(self) -> None:
         self.hosts: dict[str, Host] = {}
-        self._switches = Place("switches")
+        with _blamed_on("hosts need root and namespaces of their own"):
+            self._switches = Place("switches")
         self._ports = self._switches.call(Ports)
         self._links = 0
         _ip(self._switches, "link set lo up")
@@ -168,10 +169,8 @@ class Host:
         return spawned
 
     def _start(self, words: list[str], **options: Any) -> subprocess.Popen[Any]:
-        try:
+        with _blamed_on(f"{self.name}: cannot start {words[0]}"):
             return self._place.call(lambda: subprocess.Popen(words, **options))
-        except OSError as error:
-            raise LabError(f"{self.name}: cannot start {words[0]}: {error.strerror}") from error
 
     def ip(self, *lines: str) -> None:
         """`ip -batch`: each line is one ip command without the word ip."""
@@ -189,29 +188,39 @@ class Host:
         family = "-6 " if ":" in via else ""
         self.ip(f"{family}route replace {destination} via {via}")
 
+    def _port(self, interface: str) -> tuple[str, str]:
+        """The switch's end of an interface, and the switch."""
+        if interface not in self._attached:
+            raise LabError(f"{self.name} has no interface {interface}, it has {', '.join(self._attached) or 'none'}")
+        port, segment = self._attached[interface]
+        return port, segment.name
+
     def cut(self, interface: str) -> None:
         """Pull the cable: the host sees its carrier go."""
-        self._ports.down(self._attached[interface][0])
+        self._ports.down(self._port(interface)[0])
 
     def unplug_switch(self, interface: str) -> None:
         """Break the path behind the first switch: frames are lost both ways, the carrier stays."""
-        port, segment = self._attached[interface]
-        self._ports.leave(port, segment.name)
+        self._ports.leave(*self._port(interface))
 
     def heal(self, interface: str) -> None:
         """Undo `cut` and `unplug_switch`."""
-        port, segment = self._attached[interface]
-        self._ports.join(port, segment.name)
+        port, bridge = self._port(interface)
+        self._ports.join(port, bridge)
         self._ports.up(port)
 
     def sysctl(self, path: str, value: int | str) -> None:
         """path: with slashes, "net/ipv4/ip_forward"."""
-        self._place.call(Path("/proc/sys", path).write_text, str(value))
+        with _blamed_on(f"{self.name}: sysctl {path}={value}"):
+            self._place.call(Path("/proc/sys", path).write_text, str(value))
 
     def read(self, path: str | Path) -> str:
-        """A file as this host sees it: /run/haman/..., /sys/class/net/..., /proc/sys/... (for /proc/net use
-        /proc/thread-self/net)."""
-        return self._place.call(Path(path).read_text)
+        """A file as this host sees it: /run/haman/..., /sys/class/net/..., /proc/sys/...
+
+        /proc/net is another's: it follows the main thread. Take /proc/thread-self/net.
+        """
+        with _blamed_on(f"{self.name}: {path}"):
+            return self._place.call(Path(path).read_text)
 
     def mac(self, interface: str) -> str:
         return self.read(f"/sys/class/net/{interface}/address").strip()
@@ -230,10 +239,17 @@ class Host:
 
 def _ip(place: Place, *lines: str) -> None:
     """`ip -batch` in a place: one program start for any number of changes."""
-    process = place.call(
-        lambda: subprocess.run(
-            ["ip", "-batch", "-"], input="\n".join(lines) + "\n", capture_output=True, text=True, check=False
-        )
-    )
+    command, batch = ["ip", "-batch", "-"], "".join(f"{line}\n" for line in lines)
+    with _blamed_on(f"{place.name}: cannot start ip (Debian package iproute2)"):
+        process = place.call(lambda: subprocess.run(command, input=batch, capture_output=True, text=True, check=False))
     if process.returncode:
-        raise LabError(f"{place.name}: ip: {process.stderr.strip()}\n" + "\n".join(lines))
+        raise LabError(f"{place.name}: ip: {process.stderr.strip()}\n{batch}")
+
+
+@contextlib.contextmanager
+def _blamed_on(what: str) -> Iterator[None]:
+    """The border: what the system refuses is the laboratory's error, with a name to it."""
+    try:
+        yield
+    except OSError as error:
+        raise LabError(f"{what}: {error.strerror or error}") from error

@@ -196,3 +196,20 @@ def test_a_wrong_address_is_an_error_that_shows_the_command(network):
     lan = network.segment("lan")
     with pytest.raises(LabError, match=r"address add 10\.0\.0\.300/24 dev eth0"):
         network.host("one", {"eth0": (lan, "10.0.0.300/24")})
+
+
+def test_what_a_host_does_not_have_is_named(pair):
+    one, _ = pair
+    with pytest.raises(LabError, match="one has no interface eth9, it has eth0"):
+        one.cut("eth9")
+    with pytest.raises(LabError, match=r"one: sysctl net/ipv4/nonsense=1: No such file"):
+        one.sysctl("net/ipv4/nonsense", 1)
+    with pytest.raises(LabError, match=r"one: /run/haman/nothing: No such file"):
+        one.read("/run/haman/nothing")
+
+
+def test_interfaces_and_segments_may_be_called_what_ip_takes_for_its_own_words(network):
+    segment = network.segment("l")
+    one = network.host("one", {"up": (segment, "10.0.0.1/24")})
+    network.host("two", {"up": (segment, "10.0.0.2/24")})
+    assert reaches(one, "10.0.0.2")
