@@ -40,34 +40,37 @@ def examine(source: Source) -> Examination:
         return _examination(source, None, mistakes or [_empty(source)])
     if grown.root.value is None:
         return _examination(source, None, [*mistakes, _empty(source)])
-    file, wrong = _shaped(grown)
+    file, wrong, entries = _shaped(grown)
     # Where the YAML itself is wrong, what the schema then says about the same place helps nobody.
     places = {(mistake.spot.line, mistake.spot.column) for mistake in mistakes}
     mistakes += (mistake for mistake in wrong if (mistake.spot.line, mistake.spot.column) not in places)
     if file is None:
         return _examination(source, None, mistakes)
-    mistakes += _ruled(file, grown, mistakes)
-    cluster = None if any(not mistake.warning for mistake in mistakes) else build.cluster(_view(file, grown, ()))
+    entries |= {mistake.path[:2] for mistake in grown.mistakes}
+    view = _view(file, grown, entries)
+    mistakes += _ruled(view, grown, entries)
+    cluster = None if any(not mistake.warning for mistake in mistakes) else build.cluster(view)
     return _examination(source, cluster, mistakes)
 
 
-def _shaped(grown: tree.Tree) -> tuple[File | None, list[Mistake]]:
-    """The file by its schema, without the parts that are wrong, and what is wrong with those. None: too little
-    is left."""
+def _shaped(grown: tree.Tree) -> tuple[File | None, list[Mistake], set[Path]]:
+    """The file by its schema, without the parts that are wrong (None: too little is left); what is wrong with those,
+    and in which entries of the file they were."""
     assert grown.root
-    value, mistakes = grown.root.value, list[Mistake]()
+    value, mistakes, entries = grown.root.value, list[Mistake](), set[Path]()
     # Each round takes something out; what then is missing takes out what needed it, and so one level more at most.
     for _ in range(tree.DEPTH):
         try:
-            return File.model_validate(value), mistakes
+            return File.model_validate(value), mistakes, entries
         except ValidationError as error:
-            wrong = list(explain.explained(error, grown))
+            wrong, paths = explain.explained(error, grown)
         mistakes = mistakes or wrong
-        for path in {_part(mistake.path, value) for mistake in wrong}:
+        entries |= {path[:2] for path in paths}
+        for path in {_part(path, value) for path in paths}:
             if not path:
-                return None, mistakes
+                return None, mistakes, entries
             value = _without(value, path)
-    return None, mistakes
+    return None, mistakes, entries
 
 
 def _part(path: Path, value: Any) -> Path:
@@ -91,10 +94,8 @@ def _without(value: Any, path: Path) -> Any:
     return {**value, path[0]: _without(value[path[0]], path[1:])}
 
 
-def _ruled(file: File, grown: tree.Tree, mistakes: list[Mistake]) -> list[Mistake]:
-    """What the rules find. Of an entry with mistakes of its own only what is certain; no warnings beside mistakes."""
-    entries = {mistake.path[:2] for mistake in mistakes}
-    view = _view(file, grown, entries)
+def _ruled(view: View, grown: tree.Tree, wrong: Collection[Path]) -> list[Mistake]:
+    """What the rules find. Of an entry that is wrong by itself only what is certain, and no warnings beside it."""
     return [
         Mistake(
             grown.source,
@@ -105,7 +106,7 @@ def _ruled(file: File, grown: tree.Tree, mistakes: list[Mistake]) -> list[Mistak
             finding.warning,
         )
         for finding in rules.findings(view)
-        if not (mistakes and finding.warning) and (finding.certain or finding.path[:2] not in entries)
+        if not (wrong and finding.warning) and (finding.certain or finding.path[:2] not in wrong)
     ]
 
 
@@ -121,7 +122,11 @@ def _empty(source: Source) -> Mistake:
 
 
 def _examination(source: Source, cluster: Cluster | None, found: list[Mistake]) -> Examination:
-    found = sorted(dict.fromkeys(found), key=lambda mistake: (mistake.spot.line, mistake.spot.column))
+    # What aliases repeat is one mistake, at several paths.
+    once: dict[object, Mistake] = {}
+    for mistake in found:
+        once.setdefault((mistake.spot, mistake.what), mistake)
+    found = sorted(once.values(), key=lambda mistake: (mistake.spot.line, mistake.spot.column))
     return Examination(
         source,
         cluster,

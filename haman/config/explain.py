@@ -8,13 +8,11 @@ from haman.config import json_schema
 from haman.config.flow import pair
 from haman.config.forms.base import WRONG
 from haman.config.forms.words import Boolean
-from haman.config.mistakes import Mistake, Path, quoted, shown
+from haman.config.mistakes import Mistake, Path, Spot, quoted, shown
 from haman.config.shape.base import KIND, TAGS
 from haman.config.suggest import listed, near_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
 _KEY = "[key]"
 """pydantic's last location part for a mistake in a mapping's key."""
+
+_UNKNOWN = "extra_forbidden"
+"""pydantic's word for a key that a model has not."""
 
 _LATER = {
     "services.*.backup": "a remote site that takes over is not supported yet",
@@ -36,14 +37,21 @@ _LATER = {
 """Keys that the design has and this version has not."""
 
 
-def explained(error: ValidationError, tree: Tree) -> Iterator[Mistake]:
-    """One mistake for each error."""
+def explained(error: ValidationError, tree: Tree) -> tuple[list[Mistake], set[Path]]:
+    """The mistakes, and the paths of all errors. What aliases repeat is one mistake, at several paths."""
+    mistakes: dict[tuple[Spot, str], Mistake] = {}
+    paths = set()
     for detail in error.errors(include_url=False, include_input=False):
-        yield _explained(detail, tree)
+        path, at_key = _path(detail["loc"], tree)
+        paths.add(path)
+        at_key = at_key or detail["type"] == _UNKNOWN
+        place = tree.spot(path, at_key=at_key), str(path[-1:]) + detail["type"]
+        if place not in mistakes:
+            mistakes[place] = _explained(detail, path, at_key, tree)
+    return list(mistakes.values()), paths
 
 
-def _explained(detail: ErrorDetails, tree: Tree) -> Mistake:
-    path, at_key = _path(detail["loc"], tree)
+def _explained(detail: ErrorDetails, path: Path, at_key: bool, tree: Tree) -> Mistake:
     context = detail.get("ctx", {})
     value = tree.value(path)
     match detail["type"]:
@@ -55,8 +63,7 @@ def _explained(detail: ErrorDetails, tree: Tree) -> Mistake:
             cure = f"write {word}" if word else _write(path)
         case "missing":
             what, cure = f"{quoted(str(path[-1]))} is missing", f"add {_example(path)}"
-        case "extra_forbidden":
-            at_key = True
+        case t if t == _UNKNOWN:
             what, cure = _unknown(path)
         case "too_short":
             what, cure = "this is empty", f"write at least one: {_example(path)}"
@@ -113,8 +120,6 @@ def _example(path: Path) -> str:
 
 
 def _list_cure(value: Any) -> str:
-    return (
-        f"write [{value}]"
-        if isinstance(value, str | int) and str(value)
-        else "write it as [a, b], or as lines with '- '"
-    )
+    if isinstance(value, str | int) and str(value):
+        return f"write [{value}]"
+    return "write it as [a, b], or as lines with '- '"

@@ -28,6 +28,12 @@ def test_it_is_a_schema_and_plain_json() -> None:
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
+def test_what_is_no_name_is_refused() -> None:
+    assert fits(casebook.BASE + "checks: {ok: {tcp: {}}}\n")
+    assert not fits(casebook.BASE + "checks: {not ok: {tcp: {}}}\n")
+    assert not fits(casebook.BASE.replace("directors: {", "directors: {-: {address: 10.0.0.9}, "))
+
+
 def test_every_key_says_what_it_is_for() -> None:
     shapes = [SCHEMA, *SCHEMA["$defs"].values()]
     places = [place for shape in shapes for place in shape.get("properties", {}).values()]
