@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TOOLS: Final = ("gcc", "make", "flex", "bison", "bc", "xz", "tar", "strip")
 _DISK: Final = 2 * 1024**3
-_STEPS: Final = 1200
+_STEPS: Final = 1500
 """Lines `make` prints, roughly: only for the progress shown."""
 
 
