@@ -60,13 +60,16 @@ def merged(dump: Kernel, believed: Kernel, touched: Collection[Key]) -> Kernel:
     touched) the dump may be older than our operation, so there we know better."""
     if not touched:
         return dump
-
-    def is_touched(key: Key) -> bool:
-        return key in touched or (isinstance(key, DestinationKey) and key.service in touched)
-
-    fields = {}
-    for field in _FIELD.values():
-        seen = {key: config for key, config in getattr(dump, field).items() if not is_touched(key)}
-        known = {key: config for key, config in getattr(believed, field).items() if is_touched(key)}
-        fields[field] = seen | known
+    fields = {field: dict(getattr(dump, field)) for field in _FIELD.values()}
+    services = {key for key in touched if isinstance(key, ServiceKey)}
+    if services:
+        everywhere = {*dump.destinations, *believed.destinations}
+        touched = {*touched, *(key for key in everywhere if key.service in services)}
+    for key in touched:
+        field = _FIELD[type(key)]
+        known = getattr(believed, field).get(key)
+        if known is None:
+            fields[field].pop(key, None)
+        else:
+            fields[field][key] = known
     return Kernel(**fields)

@@ -18,7 +18,7 @@ from haman.probes.scheduler import Scheduler
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from haman.health.board import Board
     from haman.model.cluster import Check, Service, Target
@@ -32,15 +32,15 @@ QUIET = 60.0
 
 
 class Checks:
-    """record: takes transitions. weights_changed: called after a verdict changed. first_checked: called when a
-    target was checked for the first time."""
+    """record: takes transitions. weights_changed: called with the services in which a verdict changed. first_checked:
+    called when a target was checked for the first time."""
 
     def __init__(
         self,
         board: Board,
         tally: Tally,
         record: Callable[[Transition], None],
-        weights_changed: Callable[[], None],
+        weights_changed: Callable[[Collection[str]], None],
         first_checked: Callable[[], None],
     ) -> None:
         self._board = board
@@ -107,13 +107,15 @@ class Checks:
 
     def _take(self, targets: list[Target], result: Result, now: float) -> None:
         at = time.time()
-        changes = [
-            change
-            for target in targets
-            for change in self._board.result(target, passed=result.passed, words=result.words, now=now, at=at)
-        ]
-        if any(change.kind is Kind.SERVER for change in changes):
-            self._weights_changed()  # BEFORE anything is written down: the kernel comes first
+        changes: list[Transition] = []
+        services: set[str] = set()
+        for target in targets:
+            told = self._board.result(target, passed=result.passed, words=result.words, now=now, at=at)
+            if any(change.kind is Kind.SERVER for change in told):
+                services.add(target.service)
+            changes += told
+        if services:
+            self._weights_changed(services)  # BEFORE anything is written down: the kernel comes first
         for change in changes:
             self._record(change)
 

@@ -5,7 +5,8 @@ would make a dead server's clients wait for it. Whether the belief is right is l
 nobody, so a digest of /proc/net/ip_vs is taken every TICK, and a dump made when it is not the digest that went with
 the last dump. A difference to the belief is somebody else's doing: drift.
 
-Start, a changed weight, drift, a refused operation's retry: all are one `_turn`.
+Start, a changed weight, drift, a refused operation's retry: all are one `_turn`, which plans the whole table, or,
+when only weights changed since the last one, these services alone (`planning`).
 """
 
 from __future__ import annotations
@@ -14,21 +15,19 @@ import asyncio
 import time
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from haman.director import believed, drift
+from haman.director import believed, drift, planning
 from haman.director.refusals import Refusals
-from haman.errors import HamanError, KernelUnavailable
+from haman.errors import HamanError
 from haman.kernel import remembered, sysctls
-from haman.model.kernel import DestinationKey, Kernel, SysctlKey
+from haman.model.kernel import Kernel, SysctlKey
 from haman.model.transition import Kind, Transition
 from haman.observe.journal import log
-from haman.plan import desired
-from haman.plan.diff import diff
-from haman.plan.ownership import of_director, owned
+from haman.plan.ownership import of_director
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from haman.kernel.refusal import Refusal
     from haman.model.cluster import Cluster, Target
@@ -56,6 +55,14 @@ class Table(Protocol):
     def digest(self) -> Hashable: ...
 
     def close(self) -> None: ...
+
+
+class _Seen(NamedTuple):
+    """What a look found: the kernel's state, repairs of what others did, the digest that goes with both."""
+
+    actual: Kernel
+    repairs: Sequence[Op]
+    digest: Hashable
 
 
 class Reconciler:
@@ -90,7 +97,9 @@ class Reconciler:
         self._kicked = asyncio.Event()
         self._looking = False
         self._broken: HamanError | None = None
-        self._seen: tuple[Kernel, Hashable] | None = None
+        self._seen: _Seen | None = None
+        self._changed_services: set[str] = set()
+        self._plan_all = True
         self._touched: set[Key] = set()
         self._trusted: Hashable = None
         self._tick_at = self._audit_at = self._rest_until = 0.0
@@ -106,15 +115,16 @@ class Reconciler:
     def refused(self) -> tuple[Refusal, ...]:
         return self._refusals.current
 
-    def kick(self) -> None:
-        """Weights changed: act in the next turn of the loop. Many kicks before it are one."""
+    def kick(self, services: Iterable[str]) -> None:
+        """Weights of these services changed: act in the next turn of the loop. Many kicks before it are one."""
+        self._changed_services.update(services)
         self._kicked.set()
 
     async def adopt(self) -> frozenset[Target]:
         """Open the kernel's table before anything is planned. Returns the targets it serves."""
         if self.needed:
             await self._open()
-        return served(self._cluster, self._node, self._believed)
+        return planning.served(self._cluster, self._node, self._believed)
 
     async def run(self) -> None:
         """For ever, or until what earlier configurations left is gone and nothing is wanted. Call `adopt` first."""
@@ -154,32 +164,52 @@ class Reconciler:
     async def _turn(self) -> None:
         """One comparison and what follows from it."""
         assert self._tables is not None
-        repairs = self._take_look()
-        want = self._desired()
-        missing = diff(want, self._believed, self._ownership)
         before = (self.loaded, self.refused)
-        for transition in self._refusals.forget(missing, time.time()):
-            self._record(transition)
-        ops = self._refusals.allowed(missing, time.monotonic())
+        repairs = self._take_look()
+        ops, want = await self._plan(repairs)
         if ops:
-            self._remember(want, self._believed)
             try:
                 refused = await self._apply(ops, self._tables[1])
             except HamanError as error:
                 self._lost(error)
                 return
             self._account(ops, refused, repairs)
+            if len(self.refused) < len(before[1]):
+                self._plan_all = True  # what waited for it can be done now
+                self._kicked.set()
         self.loaded = True
-        if not self.refused:
+        if want is not None and not self.refused:
             self._remember(want)
         if (self.loaded, self.refused) != before:
             self._changed()
+
+    async def _plan(self, repairs: Sequence[Op]) -> tuple[list[Op], Kernel | None]:
+        """What is to be done now, and all that is wanted when all was planned. Who changes weights meanwhile kicks
+        again."""
+        now = time.monotonic()
+        retry_at = self._refusals.retry_at
+        names, self._changed_services = self._changed_services, set()
+        want: Kernel | None = None
+        ops: Sequence[Op] = ()
+        if self._plan_all or repairs or (retry_at is not None and now >= retry_at):
+            weights = dict(self._weights())
+            everything, ops = await asyncio.to_thread(
+                planning.whole, self._cluster, self._node, weights, self._believed, self._ownership
+            )
+            want = everything
+            self._plan_all = False
+            for transition in self._refusals.forget(ops, time.time()):
+                self._record(transition)
+            if ops:
+                self._remember(everything, self._believed)
+        elif names:
+            ops = planning.part(self._cluster, self._node, names, self._weights(), self._believed, self._ownership)
+        return self._refusals.allowed(ops, now), want
 
     async def _apply(self, ops: Sequence[Op], table: Table) -> list[Refusal]:
         """In the contract's order, whatever kind each operation is of."""
         refused: list[Refusal] = []
         self._touched |= {op.key for op in ops}
-        self._trusted = None
         for is_sysctl, group in groupby(ops, lambda op: isinstance(op.key, SysctlKey)):
             part = list(group)
             refused += sysctls.apply(part) if is_sysctl else await table.apply(part)
@@ -200,9 +230,6 @@ class Reconciler:
         ):
             self._record(transition)
 
-    def _desired(self) -> Kernel:
-        return desired.ipvs(self._cluster, self._node, self._weights()) if self._wanted else Kernel()
-
     def _remember(self, *kernels: Kernel) -> None:
         """BEFORE objects are made, so that a crash in between forgets none; less again once the rest is gone."""
         made: set[Key] = set()
@@ -221,61 +248,62 @@ class Reconciler:
 
     async def _look(self) -> None:
         """Beside the turns: costs them nothing but the loop's time for decoding."""
-        assert self._tables is not None
+        tables = self._tables
+        assert tables is not None
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             if self._trusted is None and begun < self._rest_until:
                 return
             self._touched.clear()
-            before = await asyncio.to_thread(self._digest)
+            before = await asyncio.to_thread(self._digest, tables[0])
             if before == self._trusted and begun < self._audit_at:
                 return
-            dump = await self._dump(self._tables[0])
-            after = await asyncio.to_thread(self._digest)
-            self._seen = (dump, after if before == after else None)
+            dump = await self._dump(tables[0])
+            after = await asyncio.to_thread(self._digest, tables[0])
+            touched = frozenset(self._touched)
+            actual, repairs = await asyncio.to_thread(planning.compare, self._believed, dump, touched, self._ownership)
+            self._seen = _Seen(actual, repairs, after if before == after else None)
             self._audit_at = begun + AUDIT
             self._rest_until = loop.time() + 2 * (loop.time() - begun)
             self._kicked.set()
         except HamanError as error:
             self._broken = error  # not closed here: a turn may be using the other socket
             self._kicked.set()
+        except OSError:
+            if self._tables is tables:  # else a turn has closed the sockets under us, and said why
+                raise
         finally:
             self._looking = False
 
     async def _dump(self, table: Table) -> Kernel:
         return replace(await table.snapshot(), sysctls=sysctls.read(self._ownership.sysctls))
 
-    def _digest(self) -> Hashable:
+    def _digest(self, table: Table) -> Hashable:
         """In a thread: the kernel writes some megabytes of text for ten thousand servers."""
-        if self._tables is None:
-            return None
-        return self._tables[0].digest(), tuple(sysctls.read(self._ownership.sysctls).items())
+        return table.digest(), tuple(sysctls.read(self._ownership.sysctls).items())
 
     def _take_look(self) -> Sequence[Op]:
         """The result of the last look becomes the belief. Returns what would repair the difference."""
         if self._seen is None:
             return ()
-        dump, digest = self._seen
-        self._seen = None
-        actual = believed.merged(dump, self._believed, self._touched)
-        repairs = diff(owned(self._believed, self._ownership), actual, self._ownership)
-        self._believed = actual
-        self._trusted = None if self._touched else digest
-        return repairs
+        seen, self._seen = self._seen, None
+        self._believed = believed.merged(seen.actual, self._believed, self._touched)
+        self._trusted = None if self._touched else seen.digest
+        return seen.repairs
 
     # -- opening --------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
         """Two sockets: a dump on one must not hold up an operation on the other."""
         try:
-            tables = (self._open_table(), self._open_table())
-            self._believed = await self._dump(tables[0])
-        except KernelUnavailable as error:
+            self._tables = (self._open_table(), self._open_table())
+            self._believed = await self._dump(self._tables[0])
+        except HamanError as error:
             self._lost(error)
             return
-        self._tables = tables
         self._seen = self._trusted = None
+        self._plan_all = True
         if self.unavailable is not None:
             self._record(_availability("unavailable", "ok", "IPVS is there now"))
             self.unavailable = None
@@ -290,20 +318,6 @@ class Reconciler:
             self.unavailable = str(error)
             self._record(_availability(before, "unavailable", str(error)))
             self._changed()
-
-
-def served(cluster: Cluster, node: str, kernel: Kernel) -> frozenset[Target]:
-    """Targets that get new connections from this kernel. A configured weight of 0 asks for presence alone."""
-    found = set()
-    for service in cluster.services_of(node):
-        for front in service.fronts:
-            key = desired.service_key(service, front)
-            for server in service.servers.values():
-                target = service.target(server, front)
-                held = kernel.destinations.get(DestinationKey(key, server.address, target.port))
-                if held is not None and (held.weight > 0 or server.weight == 0):
-                    found.add(target)
-    return frozenset(found)
 
 
 def _availability(before: str, after: str, why: str) -> Transition:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from haman.kernel.refusal import Refusal
 from haman.model.kernel import DestinationKey
 from haman.model.transition import Kind, Transition
 from haman.plan.ops import Remove
@@ -13,6 +12,7 @@ from haman.plan.ops import Remove
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from haman.kernel.refusal import Refusal
     from haman.model.kernel import Key
     from haman.plan.ops import Op
 

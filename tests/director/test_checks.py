@@ -30,7 +30,7 @@ class Bench:
             self.board,
             self.tally,
             self._record,
-            lambda: self.events.append("weights"),
+            lambda services: self.events.append(f"weights of {', '.join(sorted(services))}"),
             lambda: self.events.append("checked"),
         )
         self.questions = self.checks.add(services)
@@ -55,13 +55,14 @@ def test_services_that_ask_the_same_share_the_answer() -> None:
         Target("web", "rs1", 80): 1,
         Target("shop", "rs1", 80): 1,
     }
+    assert bench.events[0] == "weights of shop, web"
     assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 1
 
 
 def test_the_kernel_is_told_before_the_log() -> None:
     bench = Bench(service())
     bench.answer(0, GOOD)
-    assert bench.events == ["weights", "web/rs1:80 up", "web up", "checked"]
+    assert bench.events == ["weights of web", "web/rs1:80 up", "web up", "checked"]
     bench.events.clear()
     bench.answer(0, GOOD)
     assert bench.events == []

@@ -130,9 +130,9 @@ def test_a_changed_weight_is_in_the_kernel_within_one_turn_and_without_a_dump() 
         await bench.until(lambda: bench.reconciler._trusted is not None)
         dumps = bench.paper.dumps
         bench.weights = {RS1: None, RS2: 2}
-        bench.reconciler.kick()
+        bench.reconciler.kick(["web"])
         bench.weights = {RS1: None, RS2: 7}
-        bench.reconciler.kick()
+        bench.reconciler.kick(["web"])
         for _ in range(3):  # the event, the timeout's bookkeeping, the turn
             await asyncio.sleep(0)
         assert {key: config.weight for key, config in bench.paper.kernel.destinations.items()} == {ON_RS2: 7}
@@ -247,7 +247,7 @@ def test_many_own_changes_do_not_make_dump_follow_dump() -> None:
         dumps = bench.paper.dumps
         for number in range(100):
             bench.weights = {RS1: 1 + number, RS2: 2}
-            bench.reconciler.kick()
+            bench.reconciler.kick(["web"])
             await asyncio.sleep(0.01)
         assert 1 <= bench.paper.dumps - dumps <= 6
 
@@ -266,7 +266,7 @@ def test_our_own_change_during_a_dump_is_no_drift() -> None:
         dumps = bench.paper.dumps
         await bench.until(lambda: bench.paper.dumps > dumps)
         bench.weights = {RS1: 9, RS2: 2}
-        bench.reconciler.kick()
+        bench.reconciler.kick(["web"])
         await asyncio.sleep(0.05)
         assert bench.paper.kernel.destinations[ON_RS1].weight == 9, "a running dump holds nothing up"
         bench.paper.dump_time = 0.0
