@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from haman.lab.records import Chunk, Claim, Request, Short
 
@@ -111,9 +111,10 @@ def downloads(chunks: Iterable[Chunk], begin: float, since: float) -> Downloads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Who answered for the VIP in a stretch, seconds: `nobody` and `several` are the longest times on end."""
+    """Who answered for the VIP in a stretch. first: when each owner (by MAC) was heard first, monotonic seconds.
+    nobody, several: the longest time on end without an answer, and with answers of two owners, seconds."""
 
-    owners: tuple[str, ...]
+    first: dict[str, float]
     nobody: float
     several: float
 
@@ -122,27 +123,25 @@ QUIET = 0.02
 """An owner that has not answered for so long, asked at 1 kHz, is none any more (seconds)."""
 
 
-def ownership(claims: Sequence[Claim], begin: float, end: float) -> Ownership:
-    """Each owner's answers are joined to spells (no pause longer than QUIET); two owners' spells that overlap are a
-    time with two owners. Announcements do not count: they say who wants it, an answer says who has it."""
+def ownership(claims: Iterable[Claim], begin: float, end: float) -> Ownership:
+    """Each owner's answers are joined to spells (no pause longer than QUIET); where spells of two owners overlap there
+    were two. Announcements do not count: they say who wants the VIP, an answer says who has it."""
     answers = sorted(claim for claim in claims if claim.kind == "answer" and begin <= claim.at < end)
-    spells: dict[str, list[list[float]]] = {}
-    for claim in answers:
-        mine = spells.setdefault(claim.mac, [])
-        if mine and claim.at - mine[-1][1] <= QUIET:
-            mine[-1][1] = claim.at
-        else:
-            mine.append([claim.at, claim.at])
-    macs = list(spells)
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    spell: dict[str, float] = {}
     several = 0.0
-    for index, mac in enumerate(macs):
-        for other in macs[index + 1 :]:
-            for first in spells[mac]:
-                for second in spells[other]:
-                    several = max(several, min(first[1], second[1]) - max(first[0], second[0]))
+    for claim in answers:
+        first.setdefault(claim.mac, claim.at)
+        if claim.at - last.get(claim.mac, claim.at) > QUIET or claim.mac not in spell:
+            spell[claim.mac] = claim.at
+        last[claim.mac] = claim.at
+        for other, heard in last.items():
+            if other != claim.mac and claim.at - heard <= QUIET:
+                several = max(several, heard - max(spell[claim.mac], spell[other]))
     edges = [begin, *(claim.at for claim in answers), end]
     nobody = max(later - earlier for earlier, later in pairwise(edges))
-    return Ownership(owners=tuple(macs), nobody=nobody, several=several)
+    return Ownership(first=first, nobody=nobody, several=several)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

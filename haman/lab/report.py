@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from haman.lab.results import Limit, Result
 
 COLUMNS = (
-    ("drill", 42),
-    ("active", 10),
-    ("lost", 13),
+    ("drill", 40),
+    ("adverts", 7),
+    ("active", 9),
+    ("lost", 14),
     ("gap", 8),
     ("downloads", 9),
     ("short TCP", 12),
@@ -56,6 +57,8 @@ def amount(value: float | None, unit: str) -> str:
 
 def limit_text(limit: Limit) -> str:
     """`gap 3,612 ms <= 3,659 ms`; a missed one says so with a word, since colour is not everywhere."""
+    if limit.unit == "yes":
+        return limit.name if limit.held else f"not {limit.name} MISSED"
     relation = ">=" if limit.at_least else "<="
     text = f"{limit.name} {amount(limit.measured, limit.unit)} {relation} {amount(limit.bound, limit.unit)}"
     return text if limit.held else f"{text} MISSED"
@@ -64,11 +67,11 @@ def limit_text(limit: Limit) -> str:
 def cells(result: Result) -> list[str]:
     """The columns of one result, unpadded."""
     before, after = result.active
-    title = f"{result.title}, {interval(result.advert_interval)} adverts"
     limits = "; ".join(map(limit_text, result.limits))
     words = "; ".join(result.why)
     return [
-        title,
+        result.title,
+        interval(result.advert_interval) if result.advert_interval else "-",
         before if before == after else f"{before} > {after}",
         f"{result.lost:,} / {result.requests:,}",
         duration(result.gap),

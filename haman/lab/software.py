@@ -10,10 +10,9 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from haman.errors import LabError
-from haman.lab.waiting import until
 
 if TYPE_CHECKING:
     from haman.lab.cluster import Cluster
@@ -36,76 +35,87 @@ class Node:
 
     def __init__(self, name: str, cluster: Cluster, software: Software, work: Path) -> None:
         self.name = name
-        self.cluster = cluster
         self.host: Host = cluster.directors[name]
-        self.software = software
-        self.work = work
-        self.process: Process | None = None
+        self._cluster = cluster
+        self._software = software
+        self._work = work
+        self._process: Process | None = None
 
     @property
     def log(self) -> Path:
-        return self.work / f"{self.name}.log"
+        return self._work / f"{self.name}.log"
 
     @property
     def running(self) -> bool:
-        return self.process is not None and self.process.running()
+        return self._process is not None and self._process.running()
 
     def start(self) -> None:
-        self.process = self.host.spawn(*self.software.command(self.cluster, self.name, self.work), log=self.log)
-
-    def stop(self) -> int:
-        """The orderly stop: SIGTERM, and its exit status."""
-        assert self.process is not None
-        return self.process.stop(timeout=30)
+        """Start the software. What an earlier life left running (a crash leaves children) ends first."""
+        self.crash()
+        self._process = self.host.spawn(*self._software.command(self._cluster, self.name, self._work), log=self.log)
 
     def crash(self) -> None:
         """kill -9 for everything on the host."""
+        if self._process is not None:
+            self._process.kill()
         for pid in self.host.processes():
             if pid != os.getpid():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        if self.process is not None:
-            self.process.kill()
 
-    def children(self) -> list[int]:
-        """The pids of the main process's children, in the order they were started."""
-        if self.process is None:
-            return []
-        text = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(word) for word in text.split()]
+    def stop(self) -> int:
+        """The orderly stop: SIGTERM, and its exit status."""
+        assert self._process is not None, "a node is stopped after it was started"
+        return self._process.stop(timeout=30)
 
     def require_running(self) -> None:
+        """Errors: LabError with the end of its log when it ended by itself."""
         if not self.running:
-            tail = "\n".join(self.log.read_text().splitlines()[-15:]) if self.log.exists() else ""
-            raise LabError(f"{self.software.name} on {self.name} ended by itself; its log ends with\n{tail}")
+            lines = self.log.read_text().splitlines() if self.log.exists() else []
+            raise LabError(
+                f"{self._software.name} on {self.name} ended by itself; its log ends with\n" + "\n".join(lines[-15:])
+            )
 
-    def settle(self, within: float) -> None:
-        """Wait until the software says that it is ready for a drill."""
-        missing = ""
+    def elector(self) -> int:
+        """The pid of the main process."""
+        assert self._process is not None, "a node is asked after it was started"
+        return self._process.pid
 
-        def ready() -> bool:
-            nonlocal missing
-            self.require_running()
-            missing = self.software.ready(self)
-            return not missing
+    def director(self) -> int | None:
+        """The pid of the director process, None while there is none."""
+        own = self.elector()
+        return next((pid for pid in self.host.processes() if _parent(pid) == own), None)
 
-        try:
-            until(f"{self.name} to be ready", ready, within, every=0.1)
-        except LabError as error:
-            raise LabError(f"{error} ({missing})") from None
+
+def _parent(pid: int) -> int:
+    """proc(5): the fourth field of stat; the second is in parentheses and may hold anything."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 class Haman:
-    """`haman run`, from the file as it is."""
+    """`haman run` from the file as it is; with a planted fault where `faulty` says (see planted)."""
 
     name = "haman"
 
-    def __init__(self, plant: str = "") -> None:
-        self._plant = plant
+    def __init__(self, fault: str = "", faulty: frozenset[str] = frozenset()) -> None:
+        self._fault = fault
+        self._faulty = faulty
 
     def command(self, cluster: Cluster, director: str, work: Path) -> list[str]:
-        module = ["haman.lab.planted", self._plant] if self._plant else ["haman"]
+        planted = self._fault and (director in self._faulty or not self._faulty)
+        module = ["haman.lab.planted", self._fault] if planted else ["haman"]
         return [sys.executable, "-m", *module, "run", "--config", str(cluster.config)]
 
     def ready(self, node: Node) -> str:
+        status = node.host.call(_status)
+        if status is None:
+            return "its control socket does not answer"
         return ""
+
+
+def _status() -> dict[str, Any] | None:
+    """`haman status`, without starting a program for it."""
+    raise NotImplementedError

@@ -17,6 +17,17 @@ def table(host: Host) -> str:
     return "\n".join(lines)
 
 
+def servers(host: Host) -> list[str]:
+    """The addresses of the servers in the table, one per service and server, sorted."""
+    found = []
+    for line in table(host).splitlines():
+        fields = line.split()
+        if fields[0] == "->":
+            packed = bytes.fromhex(fields[1].partition(":")[0])
+            found.append(".".join(map(str, packed)))
+    return sorted(found)
+
+
 def readable(host: Host) -> str:
     """The same for people, with the numbers of connections: what `ipvsadm -Ln` prints."""
     return host.run("ipvsadm", "-Ln").stdout.strip()

@@ -41,9 +41,11 @@ class Servers:
         self._cluster = cluster
         self._work = work
         self._running: dict[str, dict[str, Process]] = {name: {} for name in cluster.servers}
+        self.left_out: frozenset[str] = frozenset()
 
-    def start(self, name: str, only: frozenset[str] = frozenset({"udp", "files", "web"})) -> None:
-        """Start what is not running on one server. The checked one comes last: when it answers, all do."""
+    def start(self, name: str) -> None:
+        """Start what is not running on one server, but for what is `left_out`. The checked one comes last: when it
+        answers, all do."""
         cluster, host = self._cluster, self._cluster.servers[name]
         commands = {
             "udp": program("udp_server", "--address", cluster.vip, "--port", cluster.port(UDP)),
@@ -56,13 +58,22 @@ class Servers:
             "web": ("tcp", cluster.port(MH)),
         }
         for kind, command in commands.items():
-            if kind in only and kind not in self._running[name]:
+            if kind not in self.left_out and kind not in self._running[name]:
                 self._running[name][kind] = host.spawn(*command, log=self._work / f"{name}-{kind}.log")
                 until(f"{name}: {kind} server", lambda kind=kind: listens(host, *listening[kind]), START)  # type: ignore[misc]
 
     def start_all(self) -> None:
         for name in self._running:
             self.start(name)
+
+    def restore(self) -> None:
+        """All of them running, thawed and well."""
+        for name, processes in self._running.items():
+            for kind in [kind for kind, process in processes.items() if not process.running()]:
+                del processes[kind]
+            self.thaw(name)
+            self.start(name)
+        self.mend_health()
 
     def kill(self, name: str) -> None:
         """kill -9 for each of them."""
@@ -106,7 +117,7 @@ class Traffic:
     def __init__(self, cluster: Cluster, work: Path) -> None:
         self._cluster = cluster
         self._work = work
-        self._processes: list[Process] = []
+        self._processes: dict[str, Process] = {}
         self._prober: Process | None = None
         self._open()
 
@@ -135,8 +146,8 @@ class Traffic:
             "download_client": (*to, cluster.port(FILES), "--streams", streams, "--out", self.files.path),
         }
         for name, arguments in commands.items():
-            process = client.spawn(*program(name, *map(str, arguments)), log=self._work / f"{name}.log")
-            self._processes.append(process)
+            log = self._work / f"{name}.log"
+            self._processes[name] = client.spawn(*program(name, *map(str, arguments)), log=log)
         until("the clients to start", lambda: self.read() and all(r.marks for r in self._recordings()), START)
 
     def start_prober(self) -> None:
@@ -159,12 +170,16 @@ class Traffic:
     def stop(self) -> None:
         """End the clients; their tails are in the recordings then."""
         self.stop_prober()
-        for process in self._processes:
+        for process in self._processes.values():
             process.signal(signal.SIGTERM)
-        for process in self._processes:
+        for process in self._processes.values():
             process.wait()
         self._processes.clear()
         self.read()
+
+    def renew(self) -> None:
+        """Replace downloads that no longer get anything; the drill before this one may have cost them."""
+        self._processes["download_client"].signal(signal.SIGUSR1)
 
     def _recordings(self) -> tuple[Recording[Request], Recording[Short], Recording[Chunk]]:
         return self.udp, self.tcp, self.files

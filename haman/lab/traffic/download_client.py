@@ -1,11 +1,14 @@
 """Twenty long downloads, checked chunk by chunk. A stream that is reset, closed, shows a hole in its numbers or hangs
-longer than the limit is lost, and replaced by a new one, so that the next drill begins with all of them again."""
+longer than the limit is lost, and replaced by a new one, so that the next drill begins with all of them again.
+SIGUSR1 lowers the limit to a second for once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import select
+import signal
 import socket
 import time
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ from haman.lab.traffic import recording
 from haman.lab.traffic.download_server import CHUNK
 
 RETRY_AFTER = 0.5
+IMPATIENT = 1.0
 
 
 @dataclass(slots=True)
@@ -26,11 +30,10 @@ class Stream:
 
 
 class Client:
-    def __init__(self, server: tuple[str, int], wanted: int, spacing: float, limit: float) -> None:
+    def __init__(self, server: tuple[str, int], wanted: int, spacing: float) -> None:
         self.server = server
         self.wanted = wanted
         self.spacing = spacing
-        self.limit = limit
         self.epoll = select.epoll()
         self.streams: dict[int, Stream] = {}
         self.begun = self.lost = 0
@@ -88,8 +91,8 @@ class Client:
         del self.streams[stream.sock.fileno()]
         stream.sock.close()
 
-    def give_up(self, now: float) -> None:
-        for stream in [each for each in self.streams.values() if now - each.heard > self.limit]:
+    def give_up(self, now: float, limit: float) -> None:
+        for stream in [each for each in self.streams.values() if now - each.heard > limit]:
             self.end(stream, now, "hang")
 
     def write(self, recorder: recording.Recorder) -> None:
@@ -107,13 +110,21 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=15, help="seconds without a chunk after which a stream is lost")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    client = Client((options.address, options.port), options.streams, options.spacing, options.limit)
+    client = Client((options.address, options.port), options.streams, options.spacing)
     recorder = recording.Recorder(options.out, streams=options.streams, limit=options.limit)
+    impatient = False
+
+    def renew(*_: object) -> None:
+        nonlocal impatient
+        impatient = True
+
+    signal.signal(signal.SIGUSR1, renew)
     while not recorder.stopping:
         now = time.monotonic()
         client.begin(now)
         if recorder.due(now):
-            client.give_up(now)
+            client.give_up(now, IMPATIENT if impatient else options.limit)
+            impatient = False
             client.write(recorder)
             recorder.flush(now, now, streams=len(client.streams))
         client.wait(options.spacing if len(client.streams) < client.wanted else recording.FLUSH_EVERY)

@@ -1,0 +1,51 @@
+"""kill -9 for the director process of the active node: the elector keeps the role, the kernel goes on forwarding."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from haman.errors import LabError
+from haman.lab import tables
+from haman.lab.drills.base import Course, Drill, Seen
+from haman.lab.drills.limits import RETURN, SLACK, came_true, nothing_lost
+from haman.lab.results import Limit
+from haman.lab.waiting import happens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from haman.lab.stage import Stage
+
+
+class DirectorKilled(Drill):
+    name = "director-killed"
+    title = "kill -9 director process of the active"
+    plants = ("director-is-all",)
+    asks_arp = True
+
+    def act(self, stage: Stage, course: Course) -> None:
+        active = stage.ranking[0]
+        before, killed = tables.table(active.host), active.director()
+        if killed is None:
+            raise LabError(f"{active.name} has no director process to kill")
+        wrong_tables = 0
+
+        def restarted() -> bool:
+            nonlocal wrong_tables
+            wrong_tables += tables.table(active.host) != before
+            return active.director() not in (None, killed) and not stage.software.ready(active)
+
+        course.faulted()
+        os.kill(killed, signal.SIGKILL)
+        course.facts["restarted"] = happens(restarted, RETURN, every=0.05)
+        course.facts["wrong tables"] = wrong_tables
+
+    def limits(self, stage: Stage, seen: Seen) -> Iterator[Limit]:
+        assert seen.ownership is not None
+        yield nothing_lost(seen)
+        yield Limit(name="owners of the VIP", bound=1, measured=len(seen.ownership.first))
+        yield Limit(name="VIP unanswered", bound=SLACK, measured=seen.ownership.nobody, unit="ms")
+        yield Limit(name="wrong tables seen", bound=0, measured=seen.course.facts["wrong tables"])
+        yield came_true("restarted", seen.course.facts["restarted"])

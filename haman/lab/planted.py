@@ -1,0 +1,150 @@
+"""haman with one fault planted in it: `python -m haman.lab.planted FAULT run --config FILE`.
+
+One function is exchanged before anything starts, in the elector (`run`) or in the director, which the elector then
+starts by this same module. Production code knows nothing of this, and nothing of it is imported there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from haman.elector import child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from haman.kernel.addresses import Addresses
+    from haman.kernel.refusal import Refusal
+    from haman.model.elector import ElectorConfig
+    from haman.plan.ops import Remove
+
+DIRECTOR = "haman.director"
+
+
+# -- in the elector -------------------------------------------------------------------------------------------------
+
+
+def no_skew() -> None:
+    from haman.election import parameters
+
+    parameters.skew = lambda priority, interval: 0.0
+
+
+def abrupt_stop() -> None:
+    """What `ip address del` in a stop script does: gone everywhere at once, and nobody told."""
+    from haman.elector.process import Elector
+
+    def stop(self: Elector) -> None:
+        for router in self._configured.routers if self._configured else ():
+            for vip in router.addresses:
+                subprocess.run(["ip", "address", "flush", "to", f"{vip.ip}/32"], check=False)
+        self._child.kill("planted")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Elector._stop = stop  # type: ignore[method-assign]
+
+
+def director_is_all() -> None:
+    from haman.elector.process import Elector
+
+    def gone(self: Elector, why: str, code: int | None) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Elector.child_gone = gone  # type: ignore[method-assign]
+
+
+def addresses_unwatched() -> None:
+    from haman.elector.keeper import Keeper
+
+    async def watch(self: Keeper) -> None:
+        await asyncio.Event().wait()
+
+    Keeper.watch = watch  # type: ignore[method-assign]
+
+
+# -- in the director ------------------------------------------------------------------------------------------------
+
+
+def unloaded() -> None:
+    from haman.kernel.ipvs import Ipvs
+
+    async def apply(self: Ipvs, ops: object) -> list[Any]:
+        return []
+
+    Ipvs.apply = apply  # type: ignore[method-assign]
+
+
+def no_withdrawal() -> None:
+    from haman.director import withdraw
+
+    async def nothing(addresses: Addresses, config: ElectorConfig) -> tuple[list[Remove], list[Refusal]]:
+        return [], []
+
+    withdraw.withdraw = nothing
+
+
+def table_unwatched() -> None:
+    from haman.director.reconcile import Reconciler
+
+    async def look(self: Reconciler) -> None:
+        await asyncio.Event().wait()
+
+    Reconciler._look = look  # type: ignore[method-assign]
+
+
+def greedy() -> None:
+    from haman.model.kernel import DestinationKey, ServiceKey
+    from haman.plan.ownership import Ownership
+
+    def contains(self: Ownership, key: object) -> bool:
+        return isinstance(key, ServiceKey | DestinationKey) or modest(self, key)  # type: ignore[arg-type]
+
+    modest = Ownership.__contains__
+    Ownership.__contains__ = contains  # type: ignore[method-assign]
+
+
+IN_ELECTOR: dict[str, Callable[[], None]] = {
+    "no-skew": no_skew,
+    "abrupt-stop": abrupt_stop,
+    "director-is-all": director_is_all,
+    "no-drift-repair": addresses_unwatched,
+}
+IN_DIRECTOR: dict[str, Callable[[], None]] = {
+    "standby-unloaded": unloaded,
+    "no-withdrawal": no_withdrawal,
+    "no-drift-repair": table_unwatched,
+    "greedy": greedy,
+}
+
+
+def main(fault: str, arguments: list[str]) -> int:
+    """Plant the fault in the process that this is, and be that process."""
+    if arguments[0] == DIRECTOR:
+        if plant := IN_DIRECTOR.get(fault):
+            plant()
+        sys.argv = arguments
+        runpy.run_module(DIRECTOR, run_name="__main__", alter_sys=True)
+        return 0
+    if plant := IN_ELECTOR.get(fault):
+        plant()
+    honest = child.command
+
+    def command(config: Path, node: str | None) -> list[str]:
+        python, _, module, *rest = honest(config, node)
+        return [python, "-m", "haman.lab.planted", fault, module, *rest]
+
+    child.command = command
+    from haman.cli import main as haman
+
+    return haman(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

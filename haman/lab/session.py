@@ -1,0 +1,164 @@
+"""A session of drills: one cluster after another, on each its drills, each repeated while it could not be measured.
+
+Runs inside the machine, as root; what it has to say goes out as events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from haman.errors import HamanError, LabError
+from haman.lab.drills.base import perform
+from haman.lab.drills.table import TABLE
+from haman.lab.hosts import Network
+from haman.lab.keepalived import Keepalived
+from haman.lab.plants import PLANTS
+from haman.lab.results import Result, Verdict
+from haman.lab.software import Haman
+from haman.lab.stage import Stage
+from haman.lab.variants import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from haman.lab.drills.base import Drill
+    from haman.lab.software import Software
+
+ATTEMPTS = 3
+"""How often a drill is done before "not measured" is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One drill on one variant of the cluster. plant: the planted fault, or nothing."""
+
+    drill: type[Drill]
+    variant: Variant
+    plant: str = ""
+
+
+def tasks(names: Sequence[str] = (), advert: str | None = None, plant: str = "") -> list[Task]:
+    """What a session does, in order. names: of drills, none means all. advert: with this interval only. plant: the
+    drills that must notice it. Errors: LabError for a name that is none."""
+    known = {entry.drill.name for entry in TABLE}
+    if unknown := [name for name in names if name not in known]:
+        raise LabError(f"no such drill: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    if plant and plant not in PLANTS:
+        raise LabError(f"no such planted fault: {plant}; there are {', '.join(sorted(PLANTS))}")
+    started_with = plant if plant and PLANTS[plant].from_the_start else ""
+    found = [
+        Task(entry.drill, Variant(interval, entry.drill.directors, started_with), plant)
+        for entry in TABLE
+        for interval in ([advert] if advert else entry.adverts[:1] if plant else entry.adverts)
+        if (not names or entry.drill.name in names) and (not plant or plant in entry.drill.plants)
+    ]
+    if not found:
+        raise LabError(f"none of these drills is about the planted fault {plant}")
+    order = list(dict.fromkeys(task.variant for task in found))
+    return sorted(found, key=lambda task: order.index(task.variant))
+
+
+class Session:
+    """tell: gets an event as plain data: {"event": "progress" | "table" | "result", ...}."""
+
+    def __init__(self, work: Path, tell: Callable[[dict[str, Any]], None], software: str = "haman") -> None:
+        self._work = work
+        self._tell = tell
+        self._software = software
+        self._stage: Stage | None = None
+        self._variant: Variant | None = None
+        self._open = contextlib.ExitStack()
+
+    def run(self, todo: Sequence[Task]) -> list[Result]:
+        """Do them all. A drill that breaks is a result as well, and the next one gets a fresh cluster."""
+        results = []
+        with self._open:
+            for task in todo:
+                result = self._task(task)
+                results.append(result)
+                self._tell({"event": "result", "result": result.to_json()})
+                if result.verdict is Verdict.BROKEN:
+                    self._leave()
+            if self._stage:
+                self._tell({"event": "table", "when": "after", "text": self._stage.table()})
+        return results
+
+    def _task(self, task: Task) -> Result:
+        drill = task.drill()
+        plant = PLANTS.get(task.plant)
+        result = Result(drill=drill.name, title=drill.title, advert_interval=0.0)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                stage = self._stage_for(task.variant)
+                stage.prepare()
+                self._progress(f"{drill.title}{f', attempt {attempt}' if attempt > 1 else ''}")
+                during = plant.during(stage) if plant and plant.during else contextlib.nullcontext()
+                result = perform(drill, stage, during)
+            except Exception as error:
+                return self._broken(result, error, task.plant)
+            result = replace(result, attempts=attempt, plant=task.plant)
+            if result.verdict is not Verdict.NOT_MEASURED:
+                break
+        return result
+
+    def _broken(self, result: Result, error: Exception, plant: str) -> Result:
+        words = str(error) if isinstance(error, HamanError) else traceback.format_exc()
+        return replace(result, broken=True, why=(words,), plant=plant)
+
+    def _stage_for(self, variant: Variant) -> Stage:
+        """The running cluster of this variant; another one is ended first."""
+        if self._stage is None or self._variant != variant:
+            self._leave()
+            interval = variant.advert or "the file's own"
+            self._progress(f"starting a cluster with {variant.directors} directors, adverts every {interval}")
+            work = Path(tempfile.mkdtemp(prefix="cluster-", dir=self._work))
+            network = self._open.enter_context(Network())
+            self._stage = Stage(network, variant.write(work), self._directors(variant.plant), work)
+            self._variant = variant
+            self._open.callback(self._stage.close)
+            self._stage.start()
+            self._tell({"event": "table", "when": "before", "text": self._stage.table()})
+        return self._stage
+
+    def _directors(self, plant: str) -> Software:
+        if self._software == Keepalived.name:
+            return Keepalived()
+        return Haman(plant, PLANTS[plant].patch) if plant else Haman()
+
+    def _leave(self) -> None:
+        self._stage = self._variant = None
+        self._open.close()
+
+    def _progress(self, text: str) -> None:
+        self._tell({"event": "progress", "text": text, "at": round(time.monotonic(), 3)})
+
+
+def main() -> int:
+    """The machine's command: events as lines of JSON on standard output. Exits with 0; results tell the rest."""
+    parser = argparse.ArgumentParser(description="Runs drills; made to be called by haman lab.")
+    parser.add_argument("--drill", action="append", default=[])
+    parser.add_argument("--advert")
+    parser.add_argument("--plant", default="")
+    parser.add_argument("--software", default=Haman.name, choices=[Haman.name, Keepalived.name])
+    options = parser.parse_args()
+
+    def tell(event: dict[str, Any]) -> None:
+        print(json.dumps(event), flush=True)
+
+    work = Path(os.environ["HAMAN_LAB_WORK"])
+    Session(work, tell, options.software).run(tasks(options.drill, options.advert, options.plant))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
