@@ -124,16 +124,22 @@ IN_DIRECTOR: dict[str, Callable[[], None]] = {
 }
 
 
-def main(fault: str, arguments: list[str]) -> int:
+def main(fault: str, arguments: list[str]) -> None:
     """Plant the fault in the process that this is, and be that process."""
     if arguments[0] == DIRECTOR:
-        if plant := IN_DIRECTOR.get(fault):
-            plant()
-        sys.argv = arguments
-        runpy.run_module(DIRECTOR, run_name="__main__", alter_sys=True)
-        return 0
-    if plant := IN_ELECTOR.get(fault):
+        module, sys.argv = DIRECTOR, arguments
+        plant = IN_DIRECTOR.get(fault)
+    else:
+        module, sys.argv = "haman", ["haman", *arguments]
+        plant = IN_ELECTOR.get(fault)
+        _plant_in_the_child(fault)
+    if plant:
         plant()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _plant_in_the_child(fault: str) -> None:
+    """The elector starts its director by way of this module."""
     honest = child.command
 
     def command(config: Path, node: str | None) -> list[str]:
@@ -141,10 +147,7 @@ def main(fault: str, arguments: list[str]) -> int:
         return [python, "-m", "haman.lab.planted", fault, module, *rest]
 
     child.command = command
-    from haman.cli import main as haman
-
-    return haman(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2:])
