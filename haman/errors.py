@@ -7,6 +7,7 @@
     +-- KernelRefused      the kernel said no to one operation; carries the operation and its errno
     +-- KernelUnavailable  a kernel facility is missing altogether (no IPVS, no such interface)
     +-- NodeUnknown        this machine is not a director of the given cluster
+    +-- Unreachable        no haman answers on this machine's control socket
     +-- LabError           the laboratory itself broke: no kernel, no package, a host that did not start
 
 Libraries' exceptions are translated at the border (`raise ... from exc`); none of these is used for control
@@ -66,6 +67,10 @@ class KernelUnavailable(HamanError):
 
 class NodeUnknown(HamanError):
     """No director of the configuration is this machine; the text lists those that are known."""
+
+
+class Unreachable(HamanError):
+    """No haman answers on this machine's control socket; the text says how to start one."""
 
 
 class LabError(HamanError):

@@ -49,11 +49,10 @@ def part(
     some = replace(cluster, services={name: cluster.services[name] for name in names}, sync=None, timeouts=Timeouts())
     want = desired.ipvs(some, node, weights)
     places = desired.ipvs(some, node, {target: 1 for each in some.services.values() for target, _ in each.targets()})
-    services = {key: config for key, config in want.services.items() if not desired.is_sentinel(key)}
     return diff(
-        Kernel(services=services, destinations=want.destinations),
+        Kernel(services=want.services, destinations=want.destinations),
         Kernel(
-            services={key: held.services[key] for key in services if key in held.services},
+            services={key: held.services[key] for key in want.services if key in held.services},
             destinations={key: held.destinations[key] for key in places.destinations if key in held.destinations},
         ),
         ownership,

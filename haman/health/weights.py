@@ -14,7 +14,6 @@ fail than it allows, some keep their weight although they fail. Four decisions:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -24,6 +23,8 @@ from haman.health.hysteresis import Health, Verdict
 from haman.model.cluster import OnFailure, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from haman.model.cluster import Floor, Service
 
 

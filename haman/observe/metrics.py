@@ -5,8 +5,6 @@ Filling reads Figures, a value taken on the loop, so rendering may happen in a t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -14,44 +12,17 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from haman import __version__
-from haman.model.cluster import Target
-from haman.model.elector import RoleReport
 from haman.model.transition import Role
 from haman.observe.families import FAMILIES
-from haman.observe.tally import TAKEOVER_BUCKETS, Histogram, Tally
+from haman.observe.tally import TAKEOVER_BUCKETS, Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from haman.observe.figures import Figures
 
 SERVICE_STATES = ("up", "floor", "down", "unknown")
 _FAMILY = {family.name: family for family in FAMILIES}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """Everything a scrape shows, taken at one moment. Seconds throughout; `loaded_at` is wall-clock time.
-
-    counters: the elector's, by router or `interface NAME`. waiting: routers that are not ready.
-    services: name and state. servers: target, is it up, weight. refused: operations refused at present.
-    """
-
-    cluster: str
-    node: str
-    generation: int
-    loaded_at: float
-    roles: Sequence[RoleReport]
-    waiting: Mapping[str, str]
-    counters: Mapping[str, Mapping[str, int]]
-    services: Sequence[tuple[str, str]]
-    servers: Sequence[tuple[Target, bool, int | None]]
-    in_flight: int
-    check_lateness: float
-    refused: int
-    ipvs_available: bool
-    lag: Mapping[str, float]
-    heartbeat_age: float
-    tally: Tally
 
 
 def render(figures: Figures) -> bytes:

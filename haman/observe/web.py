@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,10 @@ from haman.observe import metrics
 from haman.observe.journal import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from haman.model.cluster import Listen
+    from haman.observe.figures import Figures
 
 RETRY = 5.0
 """Seconds between attempts to listen: the address may belong to an interface that is not up yet."""
@@ -23,7 +25,7 @@ RETRY = 5.0
 class Source:
     """Where the answers come from. live: None, or why not. ready: by router, what it still waits for."""
 
-    figures: Callable[[], metrics.Figures]
+    figures: Callable[[], Figures]
     live: Callable[[], str | None]
     ready: Callable[[], Mapping[str, str]]
 

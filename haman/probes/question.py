@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from haman.model.cluster import Address, Probe
-
 if TYPE_CHECKING:
-    from haman.model.cluster import Check, Server, Target
+    from haman.model.cluster import Address, Check, Probe, Server, Target
 
 
 @dataclass(frozen=True, slots=True)

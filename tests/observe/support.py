@@ -9,7 +9,7 @@ from typing import Any
 from haman.model.cluster import Target
 from haman.model.elector import RoleReport
 from haman.model.transition import Role
-from haman.observe.metrics import Figures
+from haman.observe.figures import Figures
 from haman.observe.tally import Tally
 
 REPORT = RoleReport(

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from haman import __version__
 from haman.model.transition import Kind, Transition
 from haman.observe.families import FAMILIES
-from haman.observe.metrics import Figures, render
+from haman.observe.metrics import render
 from haman.observe.tally import Tally
 from tests.observe.support import figures
+
+if TYPE_CHECKING:
+    from haman.observe.figures import Figures
 
 
 def samples(of: Figures) -> dict[str, float]:
