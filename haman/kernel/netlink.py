@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from haman.errors import KernelRefused, KernelUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
 NETLINK_ROUTE, NETLINK_GENERIC = 0, 16
 REQUEST, ACK, DUMP, EXCLUSIVE, CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
 
 _ERROR, _DONE = 2, 3
+_LAST = (_ERROR, _DONE)
 _INTERRUPTED = 0x10
 _SOL_NETLINK, _CAP_ACK = 270, 10
 _GENERIC_CONTROL, _GET_FAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
@@ -111,12 +112,12 @@ class Netlink:
                     raise KernelRefused("netlink request", -_ERRNO.unpack_from(self._answer, start)[0])
                 return bytes(self._answer[start:end])
 
-    def dump(self, request: Request) -> Iterator[tuple[bytearray, int, int]]:
-        """Every object of a dump, as (buffer, start, end) of the message's body.
+    def dump(self, request: Request) -> Generator[tuple[bytearray, list[tuple[int, int]]], None, None]:
+        """A dump, datagram by datagram: a buffer, and where in it the bodies of messages start and end.
 
         The buffer is used again: take what you need before asking for the next. A caller that stops early
-        must close the iterator, which reads the rest. Raises DumpInterrupted after the last object if the
-        table changed meanwhile, KernelRefused if the kernel does not dump.
+        must close the generator, which reads the rest. Raises DumpInterrupted at the end if the table
+        changed meanwhile, KernelRefused if the kernel does not dump.
         """
         self._sequence += 1
         sequence, buffer = self._sequence, self._answer
@@ -125,23 +126,25 @@ class Netlink:
         changed = finished = False
         try:
             while not finished:
+                spans = []
                 for kind, flags, number, start, end in self._receive():
-                    if number != sequence:
-                        continue
-                    changed |= bool(flags & _INTERRUPTED)
-                    if kind in (_ERROR, _DONE):
-                        finished = True
-                        (code,) = _ERRNO.unpack_from(buffer, start) if end > start else (0,)
-                        if code:
-                            raise KernelRefused("netlink dump", -code)
-                    else:
-                        yield buffer, start, end
+                    if number == sequence:
+                        changed = changed or flags & _INTERRUPTED != 0
+                        if kind in _LAST:
+                            finished = True
+                            (code,) = _ERRNO.unpack_from(buffer, start)
+                            if code:
+                                raise KernelRefused("netlink dump", -code)
+                        else:
+                            spans.append((start, end))
+                if spans:
+                    yield buffer, spans
         except KernelRefused:
             finished = True  # by its last message, or by a new socket
             raise
         finally:
             while not finished:
-                finished = any(kind in (_ERROR, _DONE) for kind, *_ in self._receive())
+                finished = any(kind in _LAST for kind, *_ in self._receive())
         if changed:
             raise DumpInterrupted
 
@@ -163,7 +166,7 @@ class Netlink:
         except OSError as error:
             raise KernelRefused("netlink send", error.errno or errno.EIO) from error
 
-    def _receive(self) -> Iterator[tuple[int, int, int, int, int]]:
+    def _receive(self) -> list[tuple[int, int, int, int, int]]:
         """The messages of one datagram: kind, flags, sequence number, start and end of the body."""
         try:
             size = self._socket.recv_into(self._answer)
@@ -185,15 +188,16 @@ def enlarge(opened: socket.socket, which: int, size: int) -> None:
         opened.setsockopt(socket.SOL_SOCKET, which, size)
 
 
-def messages(buffer: bytearray, size: int) -> Iterator[tuple[int, int, int, int, int]]:
+def messages(buffer: bytes | bytearray, size: int) -> list[tuple[int, int, int, int, int]]:
     """The messages in the first `size` bytes: kind, flags, sequence number, start and end of the body."""
-    offset = 0
+    found, offset = [], 0
     while offset + 16 <= size:
         length, kind, flags, number, _ = _HEADER.unpack_from(buffer, offset)
         if length < 16:
-            return
-        yield kind, flags, number, offset + 16, offset + length
+            break
+        found.append((kind, flags, number, offset + 16, offset + length))
         offset += (length + 3) & ~3
+    return found
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
@@ -207,14 +211,16 @@ def nested(kind: int, *attributes: bytes) -> bytes:
     return attribute(kind | _NESTED, b"".join(attributes))
 
 
-def attributes(buffer: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The attributes between start and end: kind, start and end of the payload."""
+def attributes(buffer: bytes | bytearray, start: int, end: int) -> dict[int, tuple[int, int]]:
+    """The attributes between start and end: where the payload of each kind starts and ends."""
+    found = {}
     while start + 4 <= end:
         length, kind = _ATTRIBUTE.unpack_from(buffer, start)
         if length < 4:
-            return
-        yield kind & _KIND, start + 4, start + length
+            break
+        found[kind & _KIND] = (start + 4, start + length)
         start += (length + 3) & ~3
+    return found
 
 
 def generic(family: int, command: int, version: int, *payload: bytes, flags: int = 0) -> Request:
@@ -229,7 +235,5 @@ def family_number(netlink: Netlink, name: str) -> int:
         answer = netlink.ask(request)
     except KernelRefused as refusal:
         raise KernelUnavailable(f"this kernel has no netlink family {name}: {os.strerror(refusal.errno)}") from refusal
-    for kind, start, _ in attributes(answer, _GENERIC.size, len(answer)):
-        if kind == _FAMILY_ID:
-            return int(_UNSIGNED16.unpack_from(answer, start)[0])
-    raise KernelUnavailable(f"this kernel gave no number for the netlink family {name}")
+    start, _ = attributes(answer, _GENERIC.size, len(answer))[_FAMILY_ID]
+    return int(_UNSIGNED16.unpack_from(answer, start)[0])

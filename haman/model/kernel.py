@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from haman.model.cluster import Address, Forward, Protocol, Tunnel
 
@@ -68,9 +68,11 @@ class SysctlConfig:
 # -- owned by the director: IPVS ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceKey:
-    """Identity of an IPVS service: (protocol, address, port) or (fwmark, family)."""
+class ServiceKey(NamedTuple):
+    """Identity of an IPVS service: (protocol, address, port) or (fwmark, family).
+
+    A tuple, like DestinationKey, since tens of thousands of them are made, hashed and compared in one turn of a loop.
+    """
 
     protocol: Protocol | None
     address: Address | None
@@ -105,8 +107,7 @@ class ServiceConfig:
     one_packet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationKey:
+class DestinationKey(NamedTuple):
     service: ServiceKey
     address: Address
     port: int
