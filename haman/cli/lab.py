@@ -30,6 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plant", default="", metavar="FAULT", help="plant a fault; the drills that notice it must miss"
     )
+    parser.add_argument(
+        "--software", default="haman", choices=["haman", "keepalived"], help="what runs on the directors"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the logs and records, and say where")
     parser.add_argument("--json", action="store_true", help="results as one JSON object")
 
@@ -87,7 +90,7 @@ def _run(names: list[str], options: argparse.Namespace) -> int:
 
     kernel = prepare(say, full=bool(options.plant))
     say(f"kernel: {kernel.name} ({kernel.why})")
-    command = [sys.executable, "-m", "haman.lab.session", "--plant", options.plant]
+    command = [sys.executable, "-m", "haman.lab.session", "--plant", options.plant, "--software", options.software]
     command += [word for name in names for word in ("--drill", name)]
     command += ["--advert", options.advert] if options.advert else []
     show = Show(quiet=options.json)
@@ -98,7 +101,7 @@ def _run(names: list[str], options: argparse.Namespace) -> int:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="haman-lab-"))
         status = Machine(kernel).run(command, work=Path(folder), timeout=TIMEOUT, output=_events(show.event))
     if options.json:
-        print(report.as_json(show.results, kernel=kernel.name))
+        print(report.as_json(show.results, kernel=kernel.name, software=options.software))
     else:
         show.end()
     if options.keep:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """patch: which directors run with the fault of this name in haman itself."""
+    """patch: which directors run with the fault of this name in haman itself. without_table: which of them will have
+    no IPVS table, however long one waits for it."""
 
     name: str
     words: str
     change: Callable[[dict[str, Any]], None] | None = None
     patch: frozenset[str] = frozenset()
     during: Callable[[Stage], AbstractContextManager[None]] | None = None
+    without_table: frozenset[str] = frozenset()
 
     @property
     def from_the_start(self) -> bool:
@@ -115,6 +117,7 @@ def _half_restored(stage: Stage) -> Iterator[None]:
         stage.servers.left_out = frozenset()
 
 
+STANDBY = frozenset({"lb2"})
 ALL = frozenset({"lb1", "lb2", "lb3"})
 PLANTS = {
     plant.name: plant
@@ -127,7 +130,7 @@ PLANTS = {
         Plant(name="blind-checks", words="servers are not checked", change=_blind_checks),
         Plant(name="connect-checks", words="a check is content with a connection", change=_connect_checks),
         Plant(name="no-minimum", words="no minimum_up", change=_no_minimum),
-        Plant(name="standby-unloaded", words="the standby's table is not loaded", patch=frozenset({"lb2"})),
+        Plant(name="standby-unloaded", words="the standby's table is not loaded", patch=STANDBY, without_table=STANDBY),
         Plant(name="no-skew", words="all standbys are equally patient", patch=ALL),
         Plant(name="abrupt-stop", words="SIGTERM takes the VIP away at once, without a word", patch=ALL),
         Plant(name="director-is-all", words="the elector ends with its director", patch=ALL),

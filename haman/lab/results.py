@@ -19,8 +19,8 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One limit in words and numbers. measured and bound are seconds when `unit` is "ms" (shown as such), 0 or 1 when it
-    is "yes" (something that has to come true), else counts.
+    """One limit in words and numbers. measured and bound are seconds when `unit` is "ms" (shown as such), 0 or 1 when
+    it is "yes" (something that has to come true), else counts.
 
     at_least: the bound is the least that is good, not the most. A measured None is something that never happened
     ("VIP back"), which holds no limit.

@@ -15,7 +15,7 @@ import time
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from haman.errors import HamanError, LabError
 from haman.lab.drills.base import perform
@@ -30,6 +30,7 @@ from haman.lab.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import TracebackType
 
     from haman.lab.drills.base import Drill
     from haman.lab.software import Software
@@ -69,7 +70,10 @@ def tasks(names: Sequence[str] = (), advert: str | None = None, plant: str = "")
 
 
 class Session:
-    """tell: gets an event as plain data: {"event": "progress" | "table" | "result", ...}."""
+    """A context manager: the cluster that the last task left running is reused by the next one of the same variant.
+
+    tell: gets an event as plain data: {"event": "progress" | "table" | "result", ...}.
+    """
 
     def __init__(self, work: Path, tell: Callable[[dict[str, Any]], None], software: str = "haman") -> None:
         self._work = work
@@ -79,21 +83,25 @@ class Session:
         self._variant: Variant | None = None
         self._open = contextlib.ExitStack()
 
-    def run(self, todo: Sequence[Task]) -> list[Result]:
-        """Do them all. A drill that breaks is a result as well, and the next one gets a fresh cluster."""
-        results = []
-        with self._open:
-            for task in todo:
-                result = self._task(task)
-                results.append(result)
-                self._tell({"event": "result", "result": result.to_json()})
-                if result.verdict is Verdict.BROKEN:
-                    self._leave()
-            if self._stage:
-                self._tell({"event": "table", "when": "after", "text": self._stage.table()})
-        return results
+    def __enter__(self) -> Self:
+        return self
 
-    def _task(self, task: Task) -> Result:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stage:
+            self._tell({"event": "table", "when": "after", "text": self._stage.table()})
+        self._leave()
+
+    def do(self, task: Task) -> Result:
+        """One drill to its verdict. A drill that breaks is a result as well, and the next one gets a fresh cluster."""
+        result = self._repeated(task)
+        self._tell({"event": "result", "result": result.to_json()})
+        if result.verdict is Verdict.BROKEN:
+            self._leave()
+        return result
+
+    def _repeated(self, task: Task) -> Result:
         drill = task.drill()
         plant = PLANTS.get(task.plant)
         result = Result(drill=drill.name, title=drill.title, advert_interval=0.0)
@@ -124,6 +132,7 @@ class Session:
             work = Path(tempfile.mkdtemp(prefix="cluster-", dir=self._work))
             network = self._open.enter_context(Network())
             self._stage = Stage(network, variant.write(work), self._directors(variant.plant), work)
+            self._stage.without_table = PLANTS[variant.plant].without_table if variant.plant else frozenset()
             self._variant = variant
             self._open.callback(self._stage.close)
             self._stage.start()
@@ -155,8 +164,9 @@ def main() -> int:
     def tell(event: dict[str, Any]) -> None:
         print(json.dumps(event), flush=True)
 
-    work = Path(os.environ["HAMAN_LAB_WORK"])
-    Session(work, tell, options.software).run(tasks(options.drill, options.advert, options.plant))
+    with Session(Path(os.environ["HAMAN_LAB_WORK"]), tell, options.software) as session:
+        for task in tasks(options.drill, options.advert, options.plant):
+            session.do(task)
     return 0
 
 

@@ -29,7 +29,7 @@ class Show:
         match event["event"]:
             case "progress":
                 self._print(f"... {event['text']}")
-            case "table" if event["text"]:
+            case "table" if event["text"] and not (self.results and event["when"] == "before"):
                 self._print(f"\nIPVS table {event['when']}:\n{event['text']}\n")
             case "result":
                 result = Result.from_json(event["result"])

@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from haman.errors import LabError
+from haman.director.ask import ask
+from haman.errors import LabError, Unreachable
 
 if TYPE_CHECKING:
     from haman.lab.cluster import Cluster
@@ -110,12 +111,11 @@ class Haman:
         return [sys.executable, "-m", *module, "run", "--config", str(cluster.config)]
 
     def ready(self, node: Node) -> str:
-        status = node.host.call(_status)
-        if status is None:
-            return "its control socket does not answer"
-        return ""
-
-
-def _status() -> dict[str, Any] | None:
-    """`haman status`, without starting a program for it."""
-    raise NotImplementedError
+        """By its own account: roles, readiness, health of all servers."""
+        try:
+            status = node.host.call(ask, "status")
+        except Unreachable as error:
+            return str(error)
+        waiting = [f"{router['name']}: {router['waiting']}" for router in status["routers"] if router["waiting"]]
+        services = [f"{each['name']}: {each['why']}" for each in status["services"] if each["state"] != "up"]
+        return "; ".join([*waiting, *services, *status["problems"]])

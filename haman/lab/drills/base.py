@@ -108,7 +108,8 @@ def perform(drill: Drill, stage: Stage, during: AbstractContextManager[None]) ->
         drill.act(stage, course)
         course.well = time.monotonic()
         stage.requests_since(course.fault, drill.requests)
-        happens(lambda: not _downloads(stage, course).silent, RESUME, every=0.1)
+        back = stage.served(course.fault, within=0.0)
+        happens(lambda: not _downloads(stage, course).silent, RESUME if back else 0.0, every=0.1)
         end = time.monotonic()
         traffic.settled(end)
     if drill.asks_arp:
