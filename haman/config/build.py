@@ -53,8 +53,7 @@ def _router(view: View, name: str, router: Router) -> model.Router:
     interface = router.interface or next(iter(members.values())).interface
     addresses = tuple(
         model.VirtualAddress(interface=vip.interface, device=vip.dev or interface, pinned=vip.dev is not None)
-        for vip in view.vips
-        if vip.router == name
+        for vip in view.vips_of(name)
     )
     served = any(view.router_of(service) == name for service in view.file.services.values())
     by_default = model.StandbyAddress.LOOPBACK if served else model.StandbyAddress.NOWHERE

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Interface
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from haman.config.shape.services import Family, Scheduler, SchedulerFlag, Tunnel
@@ -73,15 +74,22 @@ class View:
             if router.directors is None or director in router.directors:
                 yield director, _seat(name, router, director, entry)
 
-    @cached_property
-    def vips(self) -> tuple[Vip, ...]:
+    def vips_of(self, router: str) -> tuple[Vip, ...]:
+        return self._vips[router]
+
+    @property
+    def vips(self) -> Iterator[Vip]:
         """Every VIP of the file, in its order."""
-        return tuple(vip for name, router in self.file.routers.items() for vip in _vips(name, router))
+        return chain.from_iterable(self._vips.values())
+
+    @cached_property
+    def _vips(self) -> dict[str, tuple[Vip, ...]]:
+        return {name: tuple(_vips(name, router)) for name, router in self.file.routers.items()}
 
     @cached_property
     def router_by_vip(self) -> dict[Address, str]:
         """A VIP's router; of several the first."""
-        return {vip.interface.ip: vip.router for vip in reversed(self.vips)}
+        return {vip.interface.ip: vip.router for vip in reversed([*self.vips])}
 
     def router_of(self, service: Service) -> str | None:
         """The router that carries a service's address."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haman.config.rules import around, checks, directors, routers, servers, services
+from haman.config.rules import around, checks, directors, interfaces, routers, servers, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,5 +20,5 @@ if TYPE_CHECKING:
 
 def findings(view: View) -> Iterator[Finding]:
     """Everything that is wrong or surprising between the parts of the file."""
-    for part in (directors, routers, services, servers, checks, around):
+    for part in (directors, routers, interfaces, services, servers, checks, around):
         yield from part.findings(view)

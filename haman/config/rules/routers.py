@@ -1,4 +1,4 @@
-"""Virtual routers: every VIP belongs to one, every director of one knows where to speak and with which number."""
+"""Virtual routers: who takes part in each, with which number, priority and source, and whose a VIP is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from haman.config.view import View, Vip
     from haman.model.cluster import Address
 
-LOOPBACK = "lo"
-
 
 def findings(view: View) -> Iterator[Finding]:
     yield from _members(view)
-    yield from _interfaces(view)
+    yield from _alone(view)
     yield from _numbers(view)
     yield from _vips(view)
     yield from _tracks(view)
@@ -41,29 +39,11 @@ def _members(view: View) -> Iterator[Finding]:
                 yield Finding(path, f"director '{director}' is named twice", "remove it once", certain=True)
 
 
-def _interfaces(view: View) -> Iterator[Finding]:
+def _alone(view: View) -> Iterator[Finding]:
     for name in view.file.routers:
-        seats = view.seats(name)
-        missing = [seat.director for seat in seats.values() if seat.interface is None]
-        if missing:
-            what = f"no interface is given for director '{missing[0]}'"
-            cure = f"add 'interface: eth0' here, or under directors.{missing[0]}.routers.{name}"
-            yield Finding(("routers", name), what, cure, at_key=True)
-    yield from _no_loopback(view)
-
-
-def _no_loopback(view: View) -> Iterator[Finding]:
-    cure = "name the interface that the network is on; what a standby keeps on lo is said by standby_address"
-    places: list[tuple[str | None, Path]] = []
-    for name, router in view.file.routers.items():
-        places.append((router.interface, ("routers", name, "interface")))
-        places += [(vip.dev, (*vip.path[:-1], "dev")) for vip in view.vips if vip.router == name and vip.dev]
-    for name, director in view.file.directors.items():
-        for router_name, override in director.routers.items():
-            places.append((override.interface, ("directors", name, "routers", router_name, "interface")))
-    for interface, path in places:
-        if interface == LOOPBACK:
-            yield Finding(path, "no other machine hears what is sent on lo", cure, certain=True)
+        if len(view.file.directors) > 1 and len(seats := view.seats(name)) == 1:
+            what = f"only director '{next(iter(seats))}' takes part: nothing takes over when it fails"
+            yield Finding(("routers", name), what, "add another one to its directors", at_key=True, warning=True)
 
 
 def _numbers(view: View) -> Iterator[Finding]:
@@ -118,17 +98,15 @@ def _priorities(view: View) -> Iterator[Finding]:
         for priority, directors in equal.items():
             if len(directors) > 1:
                 winner = max(directors, key=lambda director: view.seats(name)[director].address)
-                what = (
-                    f"directors {' and '.join(directors)} have the same priority {priority}, so '{winner}' is preferred"
-                )
-                what += " for its higher address"
+                what = f"directors {' and '.join(directors)} have the same priority {priority}"
+                what += f", so '{winner}' is preferred for its higher address"
                 yield Finding(("routers", name), what, "give them different ones", at_key=True, warning=True)
 
 
 def _networks(view: View) -> Iterator[Finding]:
     """Advertisements need a source address of the router's own network."""
     for name in view.file.routers:
-        own = [vip.interface.network for vip in view.vips if vip.router == name and vip.dev is None]
+        own = [vip.interface.network for vip in view.vips_of(name) if vip.dev is None]
         networks = [network for network in own if network.prefixlen < 32]
         sources: defaultdict[Address, set[str]] = defaultdict(set)
         for seat in view.seats(name).values():

@@ -49,7 +49,7 @@ def _at_address(view: View, path: Path, service: Service) -> Iterator[Finding]:
     if service.address is None:
         what = "there is neither an 'address' nor a 'fwmark'"
         yield Finding(path, what, "add 'address:' with a VIP of a router", at_key=True)
-    elif view.vips and service.address not in view.router_by_vip and "routers" not in view.broken:
+    elif view.router_by_vip and service.address not in view.router_by_vip and "routers" not in view.broken:
         vips = {str(address) for address in view.router_by_vip}
         meant = near(str(service.address), sorted(vips))
         cure = f"did you mean {meant}?" if meant else f"add it to the addresses of a router, or use {min(vips)}"
