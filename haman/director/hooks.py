@@ -69,7 +69,7 @@ class Hooks:
 
     def happened(self, transition: Transition) -> None:
         """A router's change of role, in the order they came about."""
-        if self._hooks and transition.after != self._latest.get(transition.who):
+        if self._hooks and transition.after in _EVENTS and transition.after != self._latest.get(transition.who):
             self._offer(transition)
 
     def roles(self, reports: Sequence[RoleReport]) -> None:
@@ -77,6 +77,11 @@ class Hooks:
         self._roles = {report.router: report for report in reports}
         if self._hooks and self._check is None and self._unannounced():
             self._check = asyncio.get_running_loop().call_later(SETTLE, self._level)
+
+    @property
+    def waiting(self) -> int:
+        """Changes whose programs have not all ended."""
+        return len(self._pending) + (self._running is not None)
 
     async def run(self) -> None:
         """For ever: one program after the other."""

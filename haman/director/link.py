@@ -30,7 +30,7 @@ STALLED = 0.5
 
 class Link:
     """received: called with every message but heartbeats, in order. lost: done, with the reason in words, as soon
-    as the elector is gone; after that nothing is received."""
+    as the elector is gone; after that nothing is received. patience: how long it may be silent, seconds."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, sock: socket.socket, received: Callable[[Message], None]
@@ -40,13 +40,13 @@ class Link:
         self._received = received
         self._decoder = link.Decoder()
         self._outbox = bytearray()
-        self._patience = PATIENCE
+        self.patience = PATIENCE
         self._heard = loop.time()
         self._granted = 0.0
         self.lost: asyncio.Future[str] = loop.create_future()
         sock.setblocking(False)
         loop.add_reader(sock, self._readable)
-        self._timer = loop.call_at(self._heard + self._patience, self._silent)
+        self._timer = loop.call_at(self._heard + self.patience, self._silent)
 
     @property
     def heartbeat_age(self) -> float:
@@ -105,10 +105,10 @@ class Link:
     def _hear(self, beat: Heartbeat) -> None:
         """It lived when it sent this, which may be long before we came to read it."""
         self._heard = max(self._heard, min(beat.sent, self._loop.time()))
-        if beat.patience < self._patience:
+        if beat.patience < self.patience:
             self._timer.cancel()
             self._timer = self._loop.call_at(self._heard + beat.patience, self._silent)
-        self._patience = beat.patience
+        self.patience = beat.patience
 
     def _silent(self) -> None:
         """The timer is not moved with every heartbeat: when it fires, it looks how long the silence really is."""
@@ -117,14 +117,14 @@ class Link:
         if self.lost.done():
             return
         now = self._loop.time()
-        deadline = self._heard + self._patience
+        deadline = self._heard + self.patience
         if now >= deadline:
-            if late < STALLED * self._patience or self._granted == self._heard:
-                silence = f"{now - self._heard:.3g} s, its patience is {self._patience:g} s"
+            if late < STALLED * self.patience or self._granted == self._heard:
+                silence = f"{now - self._heard:.3g} s, its patience is {self.patience:g} s"
                 self._end(f"the elector was silent for {silence}")
                 return
             self._granted = self._heard
-            deadline = now + self._patience
+            deadline = now + self.patience
         self._timer = self._loop.call_at(deadline, self._silent)
 
     def _end(self, why: str) -> None:
