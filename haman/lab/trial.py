@@ -17,8 +17,10 @@ from haman.lab.machine import Machine
 if TYPE_CHECKING:
     from haman.lab.machine import Kernel
 
+TABLE: Final = "/proc/thread-self/net/ip_vs"
+
 SLOWEST_MILLISECOND: Final = 0.0025
-"""Seconds that a sleep of 1 ms may take (median): a client of the laboratory sends at 1 kHz, and catches up."""
+"""Seconds that a sleep of 1 ms may take: a client of the laboratory sends at 1 kHz, and catches up."""
 
 
 def prove(kernel: Kernel) -> None:
@@ -30,13 +32,16 @@ def prove(kernel: Kernel) -> None:
 
 
 def millisecond() -> float:
-    """How long a sleep of 1 ms takes here: median of 200, in seconds."""
+    """How long a sleep of 1 ms takes here, seconds: what one in ten of 200 stays below.
+
+    A busy host makes some of them late, a coarse clock all of them.
+    """
     taken = []
     for _ in range(200):
         begun = time.monotonic()
         time.sleep(0.001)
         taken.append(time.monotonic() - begun)
-    return statistics.median(taken)
+    return statistics.quantiles(taken, n=10)[0]
 
 
 def main() -> int:
@@ -45,8 +50,8 @@ def main() -> int:
         with Network() as network:
             lan = network.segment("lan")
             host = network.host("host", {"eth0": (lan, "10.0.0.1/24")})
-            host.read("/proc/thread-self/net/ip_vs")
-    except (LabError, OSError) as error:
+            host.read(TABLE)
+    except LabError as error:
         print(f"no cluster can be built on this kernel: {error}")
         return 1
     if (pace := millisecond()) > SLOWEST_MILLISECOND:
