@@ -128,7 +128,7 @@ class Router:
             case Standby(linger_until=until):
                 return until is not None
             case Down():
-                return False
+                return None if self._adopting else False
 
     @property
     def deadline(self) -> float | None:
@@ -193,6 +193,7 @@ class Router:
     def _start(self, now: float) -> Iterator[Effect]:
         if self.role is not Role.STOPPED:
             return
+        adopting, self._adopting = self._adopting, False
         if self._assessed.fault is not None:
             yield from self._to(Down(self._assessed.fault), now, "fault", self._assessed.fault)
             return
@@ -201,8 +202,7 @@ class Router:
             yield from self._take_over(now, "owner", "this node owns the address (priority 255)")
             return
         # "Set the Active_Down_Timer to Active_Down_Interval. Transition to the {Backup} state"
-        yield from self._listen(now, "start", "listening before it speaks", adopting=self._adopting)
-        self._adopting = False
+        yield from self._listen(now, "start", "listening before it speaks", adopting=adopting)
 
     # -- 6.4.2 Backup, 6.4.3 Active: an advertisement -----------------------------------------------------------
 
@@ -383,6 +383,7 @@ class Router:
         """6.4.3: "If a Shutdown event is received, then: Cancel the Adver_Timer. Send an ADVERTISEMENT with
         Priority = 0. Transition to the {Initialize} state", with the successor's first word in between."""
         why = "the operator stops this router"
+        self._adopting = False
         match self.state:
             case Active():
                 yield from self._leave(now, None, why)

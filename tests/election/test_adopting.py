@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from haman.election.events import Stop, Tick
+from haman.election.events import Start, Stop, Tick
 from haman.model.cluster import Preempt
 from haman.model.transition import Role
-from tests.election.support import FAULT, FINE, PREEMPT, active, heard, said, standby
+from tests.election.support import FAULT, FINE, PREEMPT, active, heard, router, said, standby
+
+
+def test_what_is_found_is_left_alone_until_it_has_started() -> None:
+    """Whoever plans addresses between the making and the start of a router must not take them off."""
+    assert router(adopting=True).holds is None
+    assert router().holds is False
+    assert router((Stop(), 0.5), adopting=True).holds is False
+    assert router((FAULT, 0.5), (Start(), 1.0), adopting=True).holds is False
 
 
 def test_what_is_found_is_left_alone_while_nobody_is_heard() -> None:
