@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from haman import config
 from haman.config import node as config_node
+from haman.director import withdraw
 from haman.director.duty import Duty
 from haman.director.link import PATIENCE, Link
-from haman.director.withdraw import NOTHING, withdraw
 from haman.errors import ConfigError, NodeUnknown
 from haman.kernel.addresses import Addresses
 from haman.kernel.ipvs import Ipvs
@@ -141,13 +141,13 @@ class Daemon:
 
     async def _withdraw(self, why: str) -> None:
         addresses = self._addresses
-        wanted = self._duty.slice if self._duty is not None else NOTHING
+        wanted = self._duty.slice if self._duty is not None else withdraw.NOTHING
         try:
             async with asyncio.timeout(WITHDRAWAL):
                 if addresses is None:
                     addresses = Addresses()
                     await addresses.open()
-                removed, refused = await withdraw(addresses, wanted)
+                removed, refused = await withdraw.withdraw(addresses, wanted)
         except (OSError, TimeoutError) as error:
             log.error("%s, and the VIPs could not be taken off: %s", why, error)
             return
