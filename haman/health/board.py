@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haman.health import hysteresis
-from haman.health.weights import State, Weighing, weigh
+from haman.health.weights import State, Weighing
 from haman.model.transition import Kind, Transition
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Board:
                     self._health[target] = hysteresis.adopted(now)
                 else:
                     self._health[target] = hysteresis.cold(now)
-        self._weighed = {name: weigh(service, self._health) for name, service in services.items()}
+        self._weighed = {name: Weighing(service, self._health) for name, service in services.items()}
         self._weights = {target: weight for each in self._weighed.values() for target, weight in each.weights.items()}
 
     @property
@@ -72,24 +72,24 @@ class Board:
         if before.verdict is after.verdict and before.checked:
             return []
         changes = [change for change in (hysteresis.transition(target, before, after, at),) if change]
-        return changes + self._weigh(service, now, at)
+        return changes + self._weigh(service, target, now, at)
 
-    def _weigh(self, service: Service, now: float, at: float) -> list[Transition]:
-        before = self._weighed[service.name]
-        after = weigh(service, self._health)
-        self._weighed[service.name] = after
-        self._weights.update(after.weights)
-        if before.state is after.state:
+    def _weigh(self, service: Service, target: Target, now: float, at: float) -> list[Transition]:
+        weighing = self._weighed[service.name]
+        before = weighing.state
+        self._weights.update(weighing.changed(target))
+        after = weighing.state
+        if before is after:
             return []
         self._since[service.name] = now
         return [
             Transition(
                 kind=Kind.SERVICE,
                 who=service.name,
-                before=before.state.value,
-                after=after.state.value,
-                why=after.why,
-                cause=_CAUSES[after.state],
+                before=before.value,
+                after=after.value,
+                why=weighing.why,
+                cause=_CAUSES[after],
                 at=at,
             )
         ]

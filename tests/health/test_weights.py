@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from haman.health import hysteresis
 from haman.health.hysteresis import Health, Verdict
-from haman.health.weights import State, needed, weigh
+from haman.health.weights import State, Weighing, needed
 from haman.model.cluster import Floor, OnFailure, Target
 from tests.health.support import service, target
 
@@ -42,19 +42,19 @@ def test_needed(floor: Floor, servers: int, expected: int) -> None:
 
 
 def test_only_up_servers_are_in_the_table() -> None:
-    result = weigh(service(5, 6, 7), board(UP, down(1.0), UNKNOWN))
+    result = Weighing(service(5, 6, 7), board(UP, down(1.0), UNKNOWN))
     assert result.weights == {target(1): 5, target(2): None, target(3): None}
     assert (result.state, result.why) == (State.UP, "1 of 3 servers up")
 
 
 def test_quiesce_keeps_servers_in_the_table_with_weight_0() -> None:
-    result = weigh(service(5, 6, 7, on_failure=OnFailure.QUIESCE), board(UP, down(1.0), UNKNOWN))
+    result = Weighing(service(5, 6, 7, on_failure=OnFailure.QUIESCE), board(UP, down(1.0), UNKNOWN))
     assert result.weights == {target(1): 5, target(2): 0, target(3): 0}
 
 
 def test_floor_keeps_the_latest_to_fail() -> None:
     """rs3 failed long after the others (detection time of the check: 5 s), so it is likeliest to be alive."""
-    result = weigh(service(1, 1, 1, 1, floor=Floor(share=0.5)), board(UP, down(1.0), down(100.0), down(1.0)))
+    result = Weighing(service(1, 1, 1, 1, floor=Floor(share=0.5)), board(UP, down(1.0), down(100.0), down(1.0)))
     assert result.kept == {target(3)}
     assert result.weights == {target(1): 1, target(2): None, target(3): 1, target(4): None}
     assert result.state is State.FLOOR
@@ -64,39 +64,39 @@ def test_floor_keeps_the_latest_to_fail() -> None:
 def test_servers_of_one_wave_are_ranked_by_name() -> None:
     """One cause, seen in another order by another director: both keep rs1 and rs2. rs4 is of an older wave."""
     floor = service(1, 1, 1, 1, floor=Floor(count=2))
-    one = weigh(floor, board(down(103.0), down(100.0), down(104.0), down(50.0)))
-    other = weigh(floor, board(down(207.0), down(208.0), down(203.0), down(90.0)))
+    one = Weighing(floor, board(down(103.0), down(100.0), down(104.0), down(50.0)))
+    other = Weighing(floor, board(down(207.0), down(208.0), down(203.0), down(90.0)))
     assert one.kept == other.kept == {target(1), target(2)}
 
 
 def test_floor_keeps_no_server_that_never_answered() -> None:
-    result = weigh(service(1, 1, floor=Floor(count=2)), board(down(5.0, proven=False), UNKNOWN))
+    result = Weighing(service(1, 1, floor=Floor(count=2)), board(down(5.0, proven=False), UNKNOWN))
     assert result.weights == {target(1): None, target(2): None}
     assert result.state is State.UNKNOWN
 
 
 def test_no_server_left() -> None:
-    result = weigh(service(1, 1), board(down(5.0), down(6.0)))
+    result = Weighing(service(1, 1), board(down(5.0), down(6.0)))
     assert (result.state, result.why) == (State.DOWN, "no server left: 2 of 2 are down")
 
 
 def test_all_checked_once_and_none_up_is_down_before_the_verdicts_are() -> None:
     failing = replace(UNKNOWN, checked=True, streak=1)
-    assert weigh(service(1, 1), board(failing, failing)).state is State.DOWN
-    assert weigh(service(1, 1), board(failing, UNKNOWN)).state is State.UNKNOWN
+    assert Weighing(service(1, 1), board(failing, failing)).state is State.DOWN
+    assert Weighing(service(1, 1), board(failing, UNKNOWN)).state is State.UNKNOWN
 
 
 def test_a_configured_weight_of_0_is_neither_up_nor_part_of_the_floor() -> None:
-    result = weigh(service(0, 1, 1, floor=Floor(count=1)), board(UP, down(1.0), down(100.0)))
+    result = Weighing(service(0, 1, 1, floor=Floor(count=1)), board(UP, down(1.0), down(100.0)))
     assert result.weights == {target(1): 0, target(2): None, target(3): 1}
-    drained = weigh(service(0, 0), board(UP, UP))
+    drained = Weighing(service(0, 0), board(UP, UP))
     assert (drained.state, drained.why) == (State.DOWN, "no server with a weight")
 
 
 def test_fronts_are_judged_apart_and_the_worst_counts() -> None:
     """rs2 has a port of its own, so both fronts send to the same place and share its health."""
     health = {target(1, 80): UP, target(1, 443): down(1.0), target(2, 8080): down(2.0)}
-    result = weigh(service(1, 1, ports=(80, 443), own_ports={"rs2": 8080}), health)
+    result = Weighing(service(1, 1, ports=(80, 443), own_ports={"rs2": 8080}), health)
     assert result.weights == {target(1, 80): 1, target(1, 443): None, target(2, 8080): None}
     assert (result.state, result.why) == (State.DOWN, "no server left on port 443: 2 of 2 are down")
 
@@ -123,7 +123,7 @@ def test_invariants(servers: list[tuple[int, Health]], count: int, quiesce: bool
         on_failure=OnFailure.QUIESCE if quiesce else OnFailure.REMOVE,
     )
     health = board(*(health for _, health in servers))
-    result = weigh(each, health)
+    result = Weighing(each, health)
     weight = {target(number): weight for number, (weight, _) in enumerate(servers, 1)}
     up = {t for t in weight if health[t].verdict is Verdict.UP}
     assert all(result.weights[t] == weight[t] for t in up), "I1"
@@ -146,8 +146,8 @@ def test_a_failure_puts_at_most_one_server_in_and_a_recovery_none(downs: list[fl
     index = which % len(downs)
     latest = [*downs[:index], max(downs) + 1.0, *downs[index + 1 :]]
     each = service(*([1] * len(downs)), floor=Floor(count=floor))
-    failed = weigh(each, board(*(down(since) for since in latest)))
-    healthy = weigh(each, board(*(UP if n == index else down(since) for n, since in enumerate(latest))))
+    failed = Weighing(each, board(*(down(since) for since in latest)))
+    healthy = Weighing(each, board(*(UP if n == index else down(since) for n, since in enumerate(latest))))
     serving_before = {t for t, weight in healthy.weights.items() if weight}
     serving_after = {t for t, weight in failed.weights.items() if weight}
     assert healthy.kept <= failed.kept, "a recovery brings no failed server in, a failure puts none out"
@@ -162,6 +162,24 @@ def test_a_failure_puts_at_most_one_server_in_and_a_recovery_none(downs: list[fl
 def test_two_directors_agree_on_a_wave(order: list[int], other: list[int], floor: int) -> None:
     """All six fail within the 5 s the check needs, in any order and at any director's own clock."""
     each = service(1, 1, 1, 1, 1, 1, floor=Floor(count=floor))
-    one = weigh(each, board(*(down(100.0 + 0.8 * place) for place in order)))
-    two = weigh(each, board(*(down(7000.0 + 0.9 * place) for place in other)))
+    one = Weighing(each, board(*(down(100.0 + 0.8 * place) for place in order)))
+    two = Weighing(each, board(*(down(7000.0 + 0.9 * place) for place in other)))
     assert one.weights == two.weights
+
+
+@given(
+    events=st.lists(st.tuples(st.integers(1, 3), st.sampled_from((80, 443)), healths), max_size=30),
+    count=st.integers(0, 4),
+)
+def test_kept_up_to_date_it_is_what_it_would_be_weighed_anew(events: list[tuple[int, int, Health]], count: int) -> None:
+    """rs3 has a port of its own and stands behind both fronts: a change there may change what the other one keeps."""
+    each = service(1, 2, 3, floor=Floor(count=count), ports=(80, 443), own_ports={"rs3": 8080})
+    health = {target: UNKNOWN for target, _ in each.targets()}
+    kept_up = Weighing(each, health)
+    for number, port, new in events:
+        changed = target(number, 8080 if number == 3 else port)
+        health[changed] = new
+        kept_up.changed(changed)
+        anew = Weighing(each, health)
+        assert (kept_up.weights, kept_up.kept) == (anew.weights, anew.kept)
+        assert (kept_up.state, kept_up.why) == (anew.state, anew.why)
