@@ -82,9 +82,13 @@ def test_a_standbys_patience_is_that_for_its_active_router() -> None:
     assert said(slow.handle(Tick(), 67.1)) == "standby -> standby (frozen)"
 
 
-def test_a_stall_during_an_adoption_ends_it() -> None:
+def test_a_stall_during_an_adoption_leaves_it_as_found() -> None:
+    """Still nobody was heard to have the address; the first advertisement takes it off as ever."""
     adopting = standby(adopting=True)
-    adopting.handle(Tick(), 20.0)
+    assert said(adopting.handle(Tick(), 20.0)) == "standby -> standby (frozen)"
+    assert adopting.holds is None
+    assert adopting.deadline == 23.609375
+    adopting.handle(heard(50), 21.0)
     assert adopting.holds is False
 
 
