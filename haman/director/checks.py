@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from haman.health.cadence import next_due
@@ -31,6 +32,16 @@ QUIET = 60.0
 """Seconds between two complaints that this machine itself lacks the means to check."""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """Those who share one question. answered: for the first time."""
+
+    check: Check
+    labels: CheckLabels
+    targets: list[Target] = field(default_factory=list)
+    answered: bool = False
+
+
 class Checks:
     """record: takes transitions. weights_changed: called with the services in which a verdict changed. first_checked:
     called when a target was checked for the first time."""
@@ -48,11 +59,9 @@ class Checks:
         self._record = record
         self._weights_changed = weights_changed
         self._first_checked = first_checked
-        self._asked: dict[Question, list[Target]] = {}
-        self._cadence: dict[Question, Check] = {}
-        self._answered: set[Question] = set()
-        self._labels: dict[Question, CheckLabels] = {}
+        self._asked: dict[Question, _Asked] = {}
         self._complained = -QUIET
+        self._noticed = self._noticed_at = 0.0  # what was noticed together has one time of day
         self._scheduler: Scheduler | None = None
         self.latest: dict[Target, Result] = {}
 
@@ -63,10 +72,12 @@ class Checks:
                 continue
             for target, server in service.targets():
                 question = Question.about(target, server, service.check)
-                self._asked.setdefault(question, []).append(target)
-                self._cadence[question] = service.check
-                probe = "http" if isinstance(question.probe, HttpProbe) else "tcp"
-                self._labels[question] = (str(question.address), str(question.port), probe)
+                asked = self._asked.get(question)
+                if asked is None:
+                    probe = "http" if isinstance(question.probe, HttpProbe) else "tcp"
+                    labels = (str(question.address), str(question.port), probe)
+                    asked = self._asked[question] = _Asked(service.check, labels)
+                asked.targets.append(target)
         return len(self._asked)
 
     def start(self, loop: asyncio.AbstractEventLoop, budget: Budget) -> None:
@@ -87,30 +98,30 @@ class Checks:
     def lateness(self) -> float:
         return self._scheduler.lateness() if self._scheduler else 0.0
 
-    def answered(self, question: Question, due: float, result: Result) -> float:
-        """One answer, for the scheduler. Returns when to ask again."""
-        now = time.monotonic()
-        self._tally.check(self._labels[question], result.outcome.value, result.latency)
-        targets = self._asked[question]
-        for target in targets:
+    def answered(self, question: Question, due: float, result: Result, now: float) -> float:
+        """One answer, for the scheduler, noticed at `now`. Returns when to ask again."""
+        asked = self._asked[question]
+        self._tally.check(asked.labels, result.outcome.value, result.latency)
+        for target in asked.targets:
             self.latest[target] = result
-        first = question not in self._answered
+        first = not asked.answered
         if result.conclusive:
-            self._take(targets, result, now)
+            self._take(asked.targets, result, now)
             if first:
-                self._answered.add(question)
+                asked.answered = True
                 self._first_checked()
         else:
             self._complain(result, now)
-        in_doubt = not result.conclusive or any(self._board.health[target].in_doubt for target in targets)
-        return next_due(self._cadence[question], due, now, in_doubt=in_doubt, first=first, draw=random.random())
+        in_doubt = not result.conclusive or any(self._board.health[target].in_doubt for target in asked.targets)
+        return next_due(asked.check, due, now, in_doubt=in_doubt, first=first, draw=random.random())
 
     def _take(self, targets: list[Target], result: Result, now: float) -> None:
-        at = time.time()
+        if now != self._noticed:
+            self._noticed, self._noticed_at = now, time.time()
         changes: list[Transition] = []
         services: set[str] = set()
         for target in targets:
-            told = self._board.result(target, passed=result.passed, words=result.words, now=now, at=at)
+            told = self._board.result(target, passed=result.passed, words=result.words, now=now, at=self._noticed_at)
             if any(change.kind is Kind.SERVER for change in told):
                 services.add(target.service)
             changes += told

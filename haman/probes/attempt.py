@@ -14,12 +14,13 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from haman.probes.outcome import Outcome, Result, of_error
+from haman.probes.watcher import BROKEN, READABLE, WRITABLE
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from haman.probes.question import Question
+    from haman.probes.watcher import Deadline, Watcher
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -30,18 +31,19 @@ STALL = 0.05
 class Attempt:
     """done: called once with the Result, possibly from within `start`; never after `abandon`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, question: Question, done: Callable[[Result], None]) -> None:
-        self._loop = loop
+    def __init__(self, watcher: Watcher, question: Question, done: Callable[[Result], None]) -> None:
+        self._watcher = watcher
         self._question = question
         self._done = done
         self._began = 0.0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: Deadline | None = None
         self._extended = False
+        self._waits = False
         self._is_connected = False
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
-        self._began = self._loop.time()
+        self._began = self._watcher.look()
         address = self._question.address
         family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
         try:
@@ -54,23 +56,22 @@ class Attempt:
         except OSError as error:
             self._fail(error)
             return
-        self._deadline = self._loop.call_at(self._began + self._question.timeout, self._expired)
-        self._loop.add_writer(sock, self._writable)
+        self._deadline = self._watcher.at(self._began + self._question.timeout, self._expired)
+        self._wait(sock, WRITABLE)
 
     def abandon(self) -> None:
         """Give up without a result."""
         if self._deadline is not None:
-            self._deadline.cancel()
+            self._watcher.cancel(self._deadline)
             self._deadline = None
         if self._socket is not None:
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
+            self._watcher.forget(self._socket.fileno(), waiting=self._waits)
             self._socket.close()
             self._socket = None
 
     def finish(self, outcome: Outcome, detail: str = "") -> None:
         """For subclasses: this is the end."""
-        latency = self._loop.time() - self._began
+        latency = self._watcher.now - self._began
         self.abandon()
         self._done(Result(outcome, latency, detail))
 
@@ -86,39 +87,39 @@ class Attempt:
         """For subclasses: something has come. May raise OSError."""
         raise NotImplementedError
 
-    def await_answer(self, sock: socket.socket) -> None:
-        """For subclasses: nothing more to send; `readable` is called from now on."""
-        self._loop.add_reader(sock, self._readable)
-        self._loop.remove_writer(sock)
+    def await_room(self, sock: socket.socket) -> None:
+        """For subclasses: `writable` is called once, when more can be sent."""
+        self._wait(sock, WRITABLE)
 
-    def _writable(self) -> None:
+    def await_answer(self, sock: socket.socket) -> None:
+        """For subclasses: `readable` is called once, when something has come."""
+        self._wait(sock, READABLE)
+
+    def _wait(self, sock: socket.socket, events: int) -> None:
+        self._waits = True
+        self._watcher.wait(sock.fileno(), events, self._happened)
+
+    def _happened(self, events: int) -> None:
         sock = self._socket
         assert sock is not None
+        self._waits = False
         try:
-            if self._is_connected:
+            if not self._is_connected:
+                if events & BROKEN and (code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                    raise OSError(code, "")
+                self._is_connected = True
+                self.connected(sock)
+            elif events & WRITABLE:
                 self.writable(sock)
-                return
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, "")
-            self._is_connected = True
-            self.connected(sock)
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self._fail(error)
-
-    def _readable(self) -> None:
-        assert self._socket is not None
-        try:
-            self.readable(self._socket)
-        except BlockingIOError:
-            pass
+            else:
+                self.readable(sock)  # tells a broken connection's error, after what came before it broke
+        except BlockingIOError:  # a false alarm
+            self._wait(sock, WRITABLE if events & WRITABLE else READABLE)
         except OSError as error:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        result = of_error(error.errno or 0, self._loop.time() - self._began)
+        result = of_error(error.errno or 0, self._watcher.now - self._began)
         self.abandon()
         self._done(result)
 
@@ -126,11 +127,11 @@ class Attempt:
         """Before believing silence: when this loop itself was stalled, answers may lie unread in the socket, and a
         dialogue of several steps had no chance. The stall is given back, once."""
         assert self._deadline is not None
-        now = self._loop.time()
-        late = now - self._deadline.when()
+        now = self._watcher.now
+        late = now - self._deadline.when
         if late > STALL and not self._extended:
             self._extended = True
-            self._deadline = self._loop.call_at(now + min(late, self._question.timeout), self._expired)
+            self._deadline = self._watcher.at(now + min(late, self._question.timeout), self._expired)
             return
         self._deadline = None
         limit = f"{self._question.timeout:g} s"

@@ -16,12 +16,12 @@ from haman.probes.attempt import Attempt
 from haman.probes.outcome import Outcome
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Callable
 
     from haman.probes.outcome import Result
     from haman.probes.question import Question
+    from haman.probes.watcher import Watcher
 
 LIMIT = 16384
 """Bytes of an answer's head, interim answers (100, 103) included."""
@@ -32,8 +32,8 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpAttempt(Attempt):
-    def __init__(self, loop: asyncio.AbstractEventLoop, question: Question, done: Callable[[Result], None]) -> None:
-        super().__init__(loop, question, done)
+    def __init__(self, watcher: Watcher, question: Question, done: Callable[[Result], None]) -> None:
+        super().__init__(watcher, question, done)
         assert isinstance(question.probe, HttpProbe)
         self._probe = question.probe
         self._unsent = request(question, question.probe)
@@ -44,7 +44,9 @@ class HttpAttempt(Attempt):
 
     def writable(self, sock: socket.socket) -> None:
         self._unsent = self._unsent[sock.send(self._unsent) :]
-        if not self._unsent:
+        if self._unsent:
+            self.await_room(sock)
+        else:
             self.await_answer(sock)
 
     def readable(self, sock: socket.socket) -> None:
@@ -54,7 +56,9 @@ class HttpAttempt(Attempt):
             return
         self._head += data
         verdict = judge(self._head, self._probe.statuses)
-        if verdict is not None:
+        if verdict is None:
+            self.await_answer(sock)
+        else:
             self.finish(*verdict)
 
 

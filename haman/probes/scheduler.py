@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from haman.model.cluster import HttpProbe, TcpProbe
 from haman.probes.http import HttpAttempt
 from haman.probes.tcp import TcpAttempt
+from haman.probes.watcher import Watcher
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,21 +33,22 @@ CHUNK = 32
 
 
 class Scheduler:
-    """answered(question, due, result) -> when the same question is due next, monotonic seconds. It is called once
+    """answered(question, due, result, now) -> when the same question is due next, monotonic seconds. It is called once
     per started check, and decides everything; the scheduler only keeps the time."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         budget: Budget,
-        answered: Callable[[Question, float, Result], float],
+        answered: Callable[[Question, float, Result, float], float],
     ) -> None:
         self._loop = loop
         self._budget = budget
         self._answered = answered
         self._due: list[tuple[float, int, Question]] = []
         self._order = count()
-        self._flying: dict[Question, Attempt] = {}
+        self._watcher = Watcher(loop)
+        self._flying: set[Attempt] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, question: Question, due: float) -> None:
@@ -66,9 +68,10 @@ class Scheduler:
         """Stop for good; checks in flight end without a result."""
         self._due.clear()
         self._arm()
-        for attempt in self._flying.values():
+        for attempt in self._flying:
             attempt.abandon()
         self._flying.clear()
+        self._watcher.close()
 
     def _arm(self) -> None:
         """One timer, for the slot of the earliest due check; none while the budget is used up: what ends re-arms."""
@@ -95,22 +98,23 @@ class Scheduler:
 
     def _start(self, question: Question, due: float) -> None:
         def done(result: Result) -> None:
-            self._flying.pop(question, None)
+            self._flying.discard(attempt)
             self._budget.give()
-            heapq.heappush(self._due, (self._answered(question, due, result), next(self._order), question))
+            again = self._answered(question, due, result, self._watcher.now)
+            heapq.heappush(self._due, (again, next(self._order), question))
             self._arm()
 
-        attempt = begin(self._loop, question, done)
-        self._flying[question] = attempt
+        attempt = begin(self._watcher, question, done)
+        self._flying.add(attempt)
         attempt.start()
 
 
-def begin(loop: asyncio.AbstractEventLoop, question: Question, done: Callable[[Result], None]) -> Attempt:
+def begin(watcher: Watcher, question: Question, done: Callable[[Result], None]) -> Attempt:
     """The attempt for this type of probe, not started yet."""
     match question.probe:
         case TcpProbe():
-            return TcpAttempt(loop, question, done)
+            return TcpAttempt(watcher, question, done)
         case HttpProbe():
-            return HttpAttempt(loop, question, done)
+            return HttpAttempt(watcher, question, done)
         case unknown:
             assert_never(unknown)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Bench:
 
     def answer(self, number: int, result: Result, due: float = 100.0) -> float:
         question = list(self.checks._asked)[number]
-        return self.checks.answered(question, due, result)
+        return self.checks.answered(question, due, result, time.monotonic())
 
 
 GOOD = Result(Outcome.CONNECTED, 0.01)

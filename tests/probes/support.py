@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from haman.model.cluster import HttpProbe, Probe, TcpProbe
 from haman.probes.question import Question
 from haman.probes.scheduler import begin
+from haman.probes.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +28,16 @@ def question(
     return Question(IPv4Address(host), port, probe or TcpProbe(), timeout, interval, 0.1, 0.0)
 
 
-async def ask(about: Question) -> Result:
+async def ask(about: Question, watcher: Watcher | None = None) -> Result:
     """One check, as the scheduler makes it."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Result] = loop.create_future()
-    begin(loop, about, answer.set_result).start()
-    return await answer
+    own = watcher or Watcher(loop)
+    begin(own, about, answer.set_result).start()
+    try:
+        return await answer
+    finally:
+        own.close()
 
 
 @contextmanager

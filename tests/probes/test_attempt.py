@@ -17,6 +17,7 @@ from haman.model.cluster import Probe, TcpProbe
 from haman.probes.outcome import Outcome, of_error
 from haman.probes.question import Question
 from haman.probes.scheduler import begin
+from haman.probes.watcher import Watcher
 from tests.probes.support import HTTP, answering, ask, question, serving
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ def test_silence_instead_of_a_connection(probe: Probe, deaf_port: int) -> None:
 def test_no_descriptors_says_nothing_about_the_server(probe: Probe) -> None:
     async def starved() -> Result:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        watcher = Watcher(asyncio.get_running_loop())
         with socket.socket() as highest:
             resource.setrlimit(resource.RLIMIT_NOFILE, (highest.fileno() + 1, hard))
             try:
-                return await ask(question(80, probe))
+                return await ask(question(80, probe), watcher)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -158,14 +160,15 @@ def test_a_stall_is_given_back_only_once() -> None:
 
 def test_abandon_gives_no_result_and_no_descriptor_stays_open() -> None:
     async def scenario() -> None:
-        loop = asyncio.get_running_loop()
+        watcher = Watcher(asyncio.get_running_loop())
         done = mock.Mock()
         with serving(answering()) as port:
-            attempt = begin(loop, question(port, HTTP, timeout=0.1), done)
+            attempt = begin(watcher, question(port, HTTP, timeout=0.1), done)
             attempt.start()
             attempt.abandon()
             await asyncio.sleep(0.2)  # longer than its timeout
         done.assert_not_called()
+        watcher.close()
 
     asyncio.run(scenario())
 

@@ -37,7 +37,7 @@ def test_each_question_is_asked_again_when_its_answer_says(open_port: int) -> No
         enough: asyncio.Future[None] = loop.create_future()
         starts: list[float] = []
 
-        def answered(asked: Question, due: float, result: Result) -> float:
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
             starts.append(loop.time() - result.latency - due)
             dues.append(due)
             if len(starts) == 5:
@@ -67,7 +67,7 @@ def test_the_budget_is_never_exceeded_and_nobody_starves() -> None:
         seen: dict[int, Outcome] = {}
         most = 0
 
-        def answered(asked: Question, due: float, result: Result) -> float:
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
             nonlocal most
             seen[asked.port] = result.outcome
             most = max(most, budget.used + 1)
@@ -106,7 +106,7 @@ def test_an_idle_scheduler_does_not_tick(open_port: int) -> None:
         loop = asyncio.get_running_loop()
         started: dict[int, float] = {}
 
-        def answered(asked: Question, due: float, result: Result) -> float:
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
             started[asked.port] = loop.time() - result.latency - begun
             return due + 60.0
 
@@ -130,7 +130,7 @@ def test_many_due_checks_leave_the_loop_free(open_port: int) -> None:
         loop = asyncio.get_running_loop()
         answers: list[Outcome] = []
 
-        def answered(asked: Question, due: float, result: Result) -> float:
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
             answers.append(result.outcome)
             return due + 600.0
 
@@ -156,7 +156,7 @@ def test_close_abandons_what_is_in_flight() -> None:
         loop = asyncio.get_running_loop()
         answers: list[Result] = []
 
-        def answered(asked: Question, due: float, result: Result) -> float:
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
             answers.append(result)
             return due + 1.0
 
