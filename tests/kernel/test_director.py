@@ -225,6 +225,10 @@ def test_kill_9_and_a_new_director_never_disturb_the_table(bench: Bench) -> None
         except TimeoutError:
             continue
     assert all(each == BOTH for each in seen)
+    bench.elector.send(Stopping())
+    _, errors = bench.end()
+    assert "2 servers are served by the kernel already" in errors
+    assert "unknown -> " not in errors, "adopted servers were up all the time"
 
 
 def test_a_dead_electors_vip_leaves_the_nic_and_stays_on_lo(bench: Bench) -> None:
