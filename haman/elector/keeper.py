@@ -160,10 +160,7 @@ class Keeper:
         for router in config.routers:
             holds = self._owner.holding().get(router.name, False)
             if holds is None:
-                holds = any(
-                    AddressKey(vip.device, vip.ip, vip.interface.network.prefixlen) in actual
-                    for vip in router.addresses
-                )
+                holds = any(desired.on_nic(router, vip) in actual for vip in router.addresses)
             levels[router.name] = holds
         return levels
 

@@ -24,7 +24,8 @@ Interface = IPv4Interface | IPv6Interface
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualAddress:
-    """One VIP of a router. `interface` carries the prefix used on the NIC (on `lo` it is always /32, /128).
+    """One VIP of a router. `interface` carries the prefix of its subnet (see plan.desired.on_nic for the one it is
+    programmed with; on `lo` it is always /32, /128).
 
     pinned: the operator named `device`, so it is the same on every director; else it is each director's own
     interface for the router (see `Router.addresses_on`)."""

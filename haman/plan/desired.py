@@ -31,8 +31,8 @@ from haman.model.kernel import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from haman.model.cluster import Cluster, Server, Sync, Target, Timeouts
-    from haman.model.elector import ElectorConfig
+    from haman.model.cluster import Cluster, Server, Sync, Target, Timeouts, VirtualAddress
+    from haman.model.elector import ElectorConfig, RouterConfig
 
 SYNC_REFRESH = 3
 """Seconds after which a connection that still carries packets is synchronised again. A director that comes back
@@ -43,7 +43,7 @@ def addresses(config: ElectorConfig, holding: Mapping[str, bool]) -> Kernel:
     """Addresses and their sysctls for one node.
 
     holding: by router name, whether the VIPs are to be on the NIC now; a router that is not named does not hold.
-    A LOOPBACK router's VIPs are on `lo` for ever, as host addresses; the NIC's carry the configured prefix length.
+    A LOOPBACK router's VIPs are on `lo` for ever, as host addresses.
     """
     wanted: dict[AddressKey, AddressConfig] = {}
     for router in config.routers:
@@ -51,8 +51,20 @@ def addresses(config: ElectorConfig, holding: Mapping[str, bool]) -> Kernel:
             if router.standby_address is StandbyAddress.LOOPBACK:
                 wanted[AddressKey("lo", vip.ip, vip.ip.max_prefixlen)] = AddressConfig()
             if holding.get(router.name, False):
-                wanted[AddressKey(vip.device, vip.ip, vip.interface.network.prefixlen)] = AddressConfig()
+                wanted[on_nic(router, vip)] = AddressConfig()
     return Kernel(addresses=wanted, sysctls=_settings(_address_settings(config)))
+
+
+def on_nic(router: RouterConfig, vip: VirtualAddress) -> AddressKey:
+    """A VIP as it lies on the NIC of the active director.
+
+    With the configured prefix length, so that it brings its subnet, unless the device has an address of that subnet
+    already: then as a host address. With the longer prefix the VIP could become the subnet's primary address, whenever
+    the node's own address goes and comes back while the VIP is held, and the node would send with the VIP as source: to
+    real servers that have it too, and answer nobody.
+    """
+    there = router.interface == vip.device and router.source in vip.interface.network
+    return AddressKey(vip.device, vip.ip, vip.ip.max_prefixlen if there else vip.interface.network.prefixlen)
 
 
 def _address_settings(config: ElectorConfig) -> Iterator[tuple[str, str]]:
@@ -62,8 +74,8 @@ def _address_settings(config: ElectorConfig) -> Iterator[tuple[str, str]]:
         # Ask "who has" with an address of the sending device only: else a standby that asks for its gateway with the
         # VIP as sender puts its own MAC into the gateway's table.
         yield "net/ipv4/conf/all/arp_announce", "2"
-    vips = [vip for router in config.routers for vip in router.addresses]
-    if any(vip.ip.version == 4 and vip.interface.network.prefixlen < 32 for vip in vips):
+    vips = [on_nic(router, vip) for router in config.routers for vip in router.addresses]
+    if any(key.ip.version == 4 and key.prefix < 32 for key in vips):
         # An address that comes later than a VIP of the same subnet is the VIP's secondary, and without this word the
         # kernel deletes all secondaries together with their primary: releasing a VIP would take others' addresses.
         yield "net/ipv4/conf/all/promote_secondaries", "1"

@@ -134,9 +134,9 @@ def test_an_orderly_stop_hands_over_and_leaves_the_silent_address(pair: tuple[No
 
 def test_a_deleted_vip_is_back_and_named_in_the_log(pair: tuple[Node, Node]) -> None:
     first, _ = pair
-    first.host.del_address("eth0", f"{VIP}/24")
+    first.host.del_address("eth0", f"{VIP}/32")
     until(first.holds, 2)
-    assert f"{VIP}/24 on eth0 was deleted by somebody else; put back" in first.log.read_text()
+    assert f"{VIP}/32 on eth0 was deleted by somebody else; put back" in first.log.read_text()
 
 
 def test_a_foreign_address_is_left_alone(pair: tuple[Node, Node]) -> None:

@@ -62,7 +62,7 @@ def test_the_active_director_has_them_on_the_nic_as_well() -> None:
     assert set(held.addresses) == {
         AddressKey("lo", VIP, 32),
         AddressKey("lo", VIP6, 128),
-        AddressKey("eth0", VIP, 24),
+        AddressKey("eth0", VIP, 32),
         AddressKey("eth0", VIP6, 64),
     }
 
@@ -71,19 +71,35 @@ def test_a_router_whose_standbys_hold_nothing() -> None:
     config = elector_config(standby=StandbyAddress.NOWHERE)
     assert not desired.addresses(config, {}).addresses
     assert set(desired.addresses(config, {"public": True}).addresses) == {
-        AddressKey("eth0", VIP, 24),
+        AddressKey("eth0", VIP, 32),
         AddressKey("eth0", VIP6, 64),
     }
+
+
+@pytest.mark.parametrize(
+    ("vip", "device", "prefix"),
+    [
+        ("10.0.0.100/24", "eth0", 32),  # the node's own 10.0.0.1 is in that subnet, on that device
+        ("10.0.0.100/24", "eth1", 24),
+        ("203.0.113.100/24", "eth0", 24),  # a subnet that is there only with the VIP
+        ("203.0.113.100/32", "eth0", 32),
+        ("2001:db8::100/64", "eth0", 64),
+    ],
+)
+def test_a_vip_brings_its_subnet_only_where_the_node_has_no_address_of_it(vip: str, device: str, prefix: int) -> None:
+    config = elector_config((ip_interface(vip), device))
+    held = desired.addresses(config, {"public": True})
+    assert AddressKey(device, ip_interface(vip).ip, prefix) in held.addresses
 
 
 def test_address_sysctls_do_not_depend_on_the_role() -> None:
     silent = {"net/ipv4/conf/all/arp_ignore": "1", "net/ipv4/conf/all/arp_announce": "2"}
     promote = {"net/ipv4/conf/all/promote_secondaries": "1"}
-    for holding in (True, False):
-        assert sysctls(desired.addresses(elector_config(), {"public": holding})) == silent | promote
-    host = (ip_interface("10.0.0.100/32"), "eth0")
-    assert sysctls(desired.addresses(elector_config(host), {})) == silent
-    assert sysctls(desired.addresses(elector_config(host, standby=StandbyAddress.NOWHERE), {})) == {}
+    with_subnet, host = (ip_interface("203.0.113.100/24"), "eth0"), (ip_interface("10.0.0.100/24"), "eth0")
+    for holding in ({}, {"public": True}):
+        assert sysctls(desired.addresses(elector_config(), holding)) == silent
+        assert sysctls(desired.addresses(elector_config(with_subnet), holding)) == silent | promote
+        assert sysctls(desired.addresses(elector_config(host, standby=StandbyAddress.NOWHERE), holding)) == {}
 
 
 # -- the IPVS table ----------------------------------------------------------------------------------------

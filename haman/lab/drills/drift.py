@@ -32,7 +32,7 @@ class VipDeleted(Drill):
     plants = ("no-drift-repair",)
 
     def act(self, stage: Stage, course: Course) -> None:
-        host, address = stage.ranking[0].host, f"{stage.cluster.vip}/{stage.cluster.prefix}"
+        host, address = stage.ranking[0].host, f"{stage.cluster.vip}/32"
         with AddressWatch(host) as changes:
             course.faulted()
             host.del_address(INTERFACE, address)
