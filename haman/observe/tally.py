@@ -65,7 +65,9 @@ class Tally:
         self.takeovers.setdefault(router, Histogram()).observe(seconds)
 
     def check(self, labels: CheckLabels, outcome: str, seconds: float) -> None:
-        asked = self.checks.setdefault(labels, Asked())
+        asked = self.checks.get(labels)
+        if asked is None:
+            asked = self.checks[labels] = Asked()
         asked.outcomes[outcome] += 1
         asked.total += seconds
         asked.latest = seconds
