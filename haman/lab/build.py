@@ -149,8 +149,9 @@ def _step(command: list[str | Path], tree: Path, sink: IO[bytes], tick: Callable
 
     Errors: LabError with the last lines of the log.
     """
-    environment = {**os.environ, "LC_ALL": "C", "KBUILD_BUILD_USER": "haman", "KBUILD_BUILD_HOST": "lab"}
-    with group(command, cwd=tree, stdout=sink, env=environment) as process:
+    # A compiler that is killed leaves its temporary files: let them lie where everything is removed in the end.
+    private = {"LC_ALL": "C", "KBUILD_BUILD_USER": "haman", "KBUILD_BUILD_HOST": "lab", "TMPDIR": str(tree.parent)}
+    with group(command, cwd=tree, stdout=sink, env={**os.environ, **private}) as process:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(1.0)

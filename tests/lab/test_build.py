@@ -130,8 +130,11 @@ def test_two_builders_make_one_kernel(workshop, tmp_path):
     assert (tmp_path / "count").read_text() == "once\n"
 
 
-def test_a_terminated_builder_ends_make_and_leaves_nothing(workshop, tmp_path):
-    workshop(MAKE.replace("*linux)", f"*linux) echo $$ > {tmp_path}/pid; sleep 1000;"))
+def test_a_terminated_builder_ends_make_and_leaves_nothing(workshop, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    workshop(MAKE.replace("*linux)", f"*linux) mktemp; echo $$ > {tmp_path}/pid; sleep 1000;"))
     child = os.fork()
     if not child:
         try:
@@ -146,6 +149,7 @@ def test_a_terminated_builder_ends_make_and_leaves_nothing(workshop, tmp_path):
     os.kill(child, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGTERM
     assert left() == ["lock"]
+    assert list(scratch.iterdir()) == []
     make = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
     assert not make.exists() or " Z " in make.read_text()
 
