@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from haman.lab.cluster import Cluster
     from haman.lab.software import Node
     from haman.model.cluster import Check, Server, Service
+    from haman.model.cluster import Cluster as Model
 
 
 class Keepalived:
@@ -22,7 +23,7 @@ class Keepalived:
 
     def command(self, cluster: Cluster, director: str, work: Path) -> list[str]:
         config = work / f"{director}-keepalived.conf"
-        config.write_text("\n".join(configuration(cluster, director)) + "\n")
+        config.write_text("\n".join(configuration(cluster.model, director)) + "\n")
         return ["keepalived", "--dont-fork", "--use-file", str(config)]
 
     def ready(self, node: Node) -> str:
@@ -30,9 +31,9 @@ class Keepalived:
         return ""
 
 
-def configuration(cluster: Cluster, director: str) -> Iterator[str]:
-    """keepalived.conf of one director. Router and priorities, services, servers and checks are the file's."""
-    model, router = cluster.model, cluster.router_model
+def configuration(model: Model, director: str) -> Iterator[str]:
+    """keepalived.conf of one director. Its first router and priorities, services, servers and checks are the file's."""
+    router = next(iter(model.routers.values()))
     member = router.members[director]
     yield "global_defs {"
     yield f"  router_id {director}"
