@@ -88,6 +88,19 @@ def test_scratch_folders_are_empty_and_writable(shell):
     assert shell(script) == (0, "")
 
 
+def test_where_we_are_stays_in_sight_even_in_a_folder_that_is_emptied(machine, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "file").write_text("seen\n")
+    monkeypatch.chdir(tmp_path / "here")
+    heard: list[str] = []
+    assert machine.run(["bash", "-c", "pwd; cat file; touch file"], output=heard.append, timeout=60) == 1
+    assert "".join(heard).splitlines() == [
+        str(tmp_path / "here"),
+        "seen",
+        "touch: cannot touch 'file': Read-only file system",
+    ]
+
+
 def test_the_project_and_its_interpreter_are_where_they_are_outside(shell):
     script = f"pwd; {sys.executable} -c 'import haman, pyroute2; print(haman.__file__)'"
     assert shell(script) == (0, f"{Path.cwd()}\n{PROJECT}/haman/__init__.py\n")
