@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 ROOT = Path("/proc/sys")
 
+_HINTS = {
+    errno.ENOENT: " (this kernel has no such setting; those below net/ipv4/vs come with the module ip_vs)",
+    errno.EROFS: " (/proc/sys is read-only here, as in a container that may not change it)",
+    errno.EACCES: " (not ours to set: root is needed, and in a container its right to this setting)",
+    errno.EPERM: " (not ours to set: root is needed, and in a container its right to this setting)",
+    errno.EINVAL: " (the kernel does not take this value)",
+}
+
 
 def read(keys: Iterable[SysctlKey]) -> dict[SysctlKey, SysctlConfig]:
     """What is set now, white space normalised. A setting this kernel does not have is left out."""
@@ -40,11 +48,7 @@ def apply(ops: Sequence[Op]) -> list[Refusal]:
         try:
             (ROOT / op.key.path).write_text(config.value)
         except OSError as error:
-            refusals.append(
-                Refusal(op, KernelRefused(f"set /proc/sys/{op.key.path} to {config.value!r}", _errno(error)))
-            )
+            code = error.errno or errno.EIO
+            what = f"set /proc/sys/{op.key.path} to {config.value!r}{_HINTS.get(code, '')}"
+            refusals.append(Refusal(op, KernelRefused(what, code)))
     return refusals
-
-
-def _errno(error: OSError) -> int:
-    return error.errno or errno.EIO

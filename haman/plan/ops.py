@@ -35,10 +35,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from haman.model.cluster import Forward
 from haman.model.kernel import (
     AddressKey,
     Config,
     DaemonKey,
+    DestinationConfig,
     DestinationKey,
     Kernel,
     Key,
@@ -95,7 +97,7 @@ def simulate(ops: Iterable[Op], kernel: Kernel) -> Kernel:
 
     Raises ValueError, naming the operation, for an object added twice, changed or removed without being there, a
     destination without its service, an IPv6 address twice on one device, an address or daemon changed in place, a
-    setting removed, and a sync daemon together with a destination of another family than its service's.
+    setting removed, and a destination of another family than its service's beside a sync daemon or without a tunnel.
     """
     for op in ops:
         kernel = step(op, kernel)
@@ -127,8 +129,9 @@ def step(op: Op, kernel: Kernel) -> Kernel:
             return replace(kernel, services=services)
         case DestinationKey() as key:
             _refuse(op, key.service not in kernel.services, "its service is not there")
-            mixed = isinstance(op, Add) and _mixed(key) and bool(kernel.daemons)
-            _refuse(op, mixed, "its address family is not its service's, and a sync daemon runs")
+            if not isinstance(op, Remove) and _mixed(key):
+                _refuse(op, bool(kernel.daemons), "its address family is not its service's, and a sync daemon runs")
+                _refuse(op, not _tunnelled(op.config), "another address family is reached by tunnel only")
             return replace(kernel, destinations=_changed(op, key, kernel.destinations))
 
 
@@ -154,6 +157,10 @@ def _held_on(key: AddressKey, addresses: Iterable[AddressKey]) -> bool:
 
 def _mixed(key: DestinationKey) -> bool:
     return (key.address.version == 6) != key.service.ipv6
+
+
+def _tunnelled(config: Config) -> bool:
+    return isinstance(config, DestinationConfig) and config.forward is Forward.TUN
 
 
 def _refuse(op: Op, wrong: bool, why: str) -> None:

@@ -34,6 +34,7 @@ VIP6 = AddressKey("eth0", ip_address("2001:db8::100"), 64)
 MASTER = DaemonKey(DaemonRole.MASTER)
 RR = ServiceConfig("rr")
 DR = DestinationConfig(Forward.DR, 1)
+TUN = DestinationConfig(Forward.TUN, 1, tunnel=Tunnel())
 NONE = AddressConfig()
 DAEMON = DaemonConfig("eth1", 7, ip_address("224.0.0.81"), 8848, 1, 0)
 HELD = Kernel(
@@ -60,7 +61,7 @@ HELD = Kernel(
         (Add(AddressKey("eth0", VIP6.ip, 128), NONE), "the device holds this IPv6 address with another prefix length"),
         (Set(MASTER, DAEMON), "a sync daemon cannot be changed, only stopped and started"),
         (Add(MASTER, DAEMON), "it is there already"),
-        (Add(RS6, DR), "its address family is not its service's, and a sync daemon runs"),
+        (Add(RS6, TUN), "its address family is not its service's, and a sync daemon runs"),
         (Remove(TimeoutsKey()), "a setting can only be set"),
         (Add(SysctlKey("net/ipv4/vs/sloppy_tcp"), SysctlConfig("1")), "a setting can only be set"),
     ],
@@ -72,9 +73,14 @@ def test_simulate_refuses(op: Op, why: str) -> None:
 
 
 def test_a_daemon_does_not_start_beside_a_destination_of_another_family() -> None:
-    mixed = simulate([Remove(MASTER), Add(RS6, DR)], HELD)
+    mixed = simulate([Remove(MASTER), Add(RS6, TUN)], HELD)
     with pytest.raises(ValueError, match="another address family"):
         simulate([Add(MASTER, DAEMON)], mixed)
+
+
+def test_another_address_family_is_reached_by_tunnel_only() -> None:
+    with pytest.raises(ValueError, match="reached by tunnel only"):
+        simulate([Remove(MASTER), Add(RS6, DR)], HELD)
 
 
 def test_a_service_takes_its_destinations_with_it() -> None:

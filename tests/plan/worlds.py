@@ -69,6 +69,7 @@ DESTINATION_CONFIGS = [
     DestinationConfig(Forward.NAT, 1, 10, 5),
     *(DestinationConfig(Forward.TUN, weight, tunnel=TUNNEL) for weight in (0, 1)),
 ]
+TUNNELLED = [config for config in DESTINATION_CONFIGS if config.tunnel]
 DAEMONS = [DaemonKey(role) for role in DaemonRole]
 GROUPS = (IPv4Address("224.0.0.81"), IPv6Address("ff02::81"))
 DAEMON_CONFIGS = [DaemonConfig("eth0", 1, group, 8848, 1, length) for group in GROUPS for length in (0, 1, 1024, 1472)]
@@ -90,8 +91,8 @@ def worlds(draw: DrawFn) -> World:
     claimed = draw(ownerships(actual))
     desired = owned(draw(kernels()), claimed)
     theirs = foreign(actual, claimed)
-    assume(not (_mixed(desired) and theirs.daemons))
-    assume(not (_mixed(theirs) and desired.daemons))
+    assume(not (any(map(is_mixed, desired.destinations)) and theirs.daemons))
+    assume(not (any(map(is_mixed, theirs.destinations)) and desired.daemons))
     # Settings are claimed exactly while they are wanted.
     return World(desired, actual, replace(claimed, sysctls=frozenset(desired.sysctls), timeouts=bool(desired.timeouts)))
 
@@ -101,17 +102,16 @@ def kernels(draw: DrawFn) -> Kernel:
     """What a real kernel can hold at one time."""
     services = draw(_some(SERVICES, SERVICE_CONFIGS))
     mixed = draw(st.booleans())
-    destinations = [
-        DestinationKey(service, ip, 80)
-        for service in services
-        for ip in SERVERS
-        if mixed or (ip.version == 6) == service.ipv6
-    ]
+    keys = [DestinationKey(service, ip, 80) for service in services for ip in SERVERS]
+    same = [key for key in keys if not is_mixed(key)]
+    destinations = draw(_some(same, DESTINATION_CONFIGS))
+    if mixed:  # by tunnel only
+        destinations |= draw(_some([key for key in keys if is_mixed(key)], TUNNELLED))
     return Kernel(
         addresses=dict.fromkeys(draw(_addresses()), AddressConfig()),
         sysctls=draw(_some(SYSCTLS, [SysctlConfig("0"), SysctlConfig("1")])),
         services=services,
-        destinations=draw(_some(destinations, DESTINATION_CONFIGS)),
+        destinations=destinations,
         # The kernel has daemons or destinations of another family than their service, not both.
         daemons={} if mixed else draw(_some(DAEMONS, DAEMON_CONFIGS)),
         timeouts=draw(_some([TimeoutsKey()], TIMEOUTS)),
@@ -152,5 +152,6 @@ def _addresses() -> SearchStrategy[list[AddressKey]]:
     return st.lists(st.sampled_from(ADDRESSES), unique_by=once, max_size=5)
 
 
-def _mixed(kernel: Kernel) -> bool:
-    return any((key.address.version == 6) != key.service.ipv6 for key in kernel.destinations)
+def is_mixed(key: DestinationKey) -> bool:
+    """Is the destination of another address family than its service?"""
+    return (key.address.version == 6) != key.service.ipv6

@@ -1,8 +1,8 @@
 """A cheap look at the table: IPVS notifies nobody of changes, so somebody has to look twice a second.
 
 /proc/net/ip_vs shows services and destinations with scheduler, weight and method. It does not show scheduler flags,
-thresholds, tunnels, persistence engines, an IPv6 service's one-packet flag and the sync daemons: a change in
-one of these alone is found by a full dump only.
+thresholds, tunnels, persistence engines, an IPv6 service's one-packet flag and the sync daemons: a change in one of
+these alone is found by a full dump only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import os
 
 from haman.errors import KernelRefused
 
-TABLE = "/proc/net/ip_vs"
+TABLE = "/proc/thread-self/net/ip_vs"
+"""Of the calling thread, as a network namespace belongs to a thread; /proc/net is the main thread's."""
 _CHUNK = 1 << 20
 
 
