@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from haman import config
 from haman.lab.keepalived import configuration
 from haman.lab.variants import FAILOVER
 
 
 def lines(director: str) -> list[str]:
-    model = config.load(str(FAILOVER))
-    cluster = SimpleNamespace(model=model, router_model=model.routers["public"])
-    return list(configuration(cluster, director))
+    return list(configuration(config.load(str(FAILOVER)), director))
 
 
 def test_the_router_is_the_files():
