@@ -27,8 +27,9 @@ STALL_ELSEWHERE = 0.1
 LATE_P99 = 0.005
 """Seconds late that 99 of 100 requests may be at most."""
 
-SKIPPED = 0.1
-"""Share of its deadlines that the client may have slept through."""
+SKIPPED = 0.25
+"""Share of its deadlines that the client may have slept through: what it sent is counted, so they cost numbers and no
+truth, but a machine that is as busy as that is no place to measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,18 +12,18 @@ import runpy
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from haman.elector import child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from haman.kernel.addresses import Addresses
     from haman.kernel.refusal import Refusal
     from haman.model.elector import ElectorConfig
-    from haman.plan.ops import Remove
+    from haman.plan.ops import Op, Remove
 
 DIRECTOR = "haman.director"
 
@@ -73,10 +73,14 @@ def addresses_unwatched() -> None:
 
 
 def unloaded() -> None:
+    """Sync daemons and settings are as they should be, only services and servers never get into the kernel."""
     from haman.kernel.ipvs import Ipvs
+    from haman.model.kernel import DestinationKey, ServiceKey
 
-    async def apply(self: Ipvs, ops: object) -> list[Any]:
-        return []
+    honest = Ipvs.apply
+
+    async def apply(self: Ipvs, ops: Sequence[Op]) -> list[Refusal]:
+        return await honest(self, [op for op in ops if not isinstance(op.key, ServiceKey | DestinationKey)])
 
     Ipvs.apply = apply  # type: ignore[method-assign]
 

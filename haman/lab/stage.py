@@ -81,11 +81,11 @@ class Stage:
         self.servers.start_all()
         for node in self.nodes.values():
             node.start()
-        self._wait(self._directors_missing)
+        self._wait(self._directors_missing, WHOLE)
         self.traffic.start()
         self.prepare()
 
-    def prepare(self) -> None:
+    def prepare(self, within: float = WHOLE) -> None:
         """As the file says: nothing cut, nothing frozen, everything running and known to all.
         Errors: LabError naming what does not come back."""
         for host in (*self.cluster.directors.values(), *self.cluster.servers.values()):
@@ -94,12 +94,12 @@ class Stage:
         for node in self.nodes.values():
             if not node.running:
                 node.start()
-        self._wait(self._directors_missing)
+        self._wait(self._directors_missing, within)
         self.traffic.renew()
-        self._wait(self._downloads_missing)
+        self._wait(self._downloads_missing, within)
         self.traffic.forget(time.monotonic() - KEPT)
 
-    def _wait(self, missing: Callable[[], str]) -> None:
+    def _wait(self, missing: Callable[[], str], within: float) -> None:
         words = ""
 
         def nothing_missing() -> bool:
@@ -107,8 +107,8 @@ class Stage:
             words = missing()
             return not words
 
-        if not happens(nothing_missing, WHOLE, every=0.1):
-            raise LabError(f"the cluster is not whole after {WHOLE:g} s: {words}")
+        if not happens(nothing_missing, within, every=0.1):
+            raise LabError(f"the cluster is not whole after {within:g} s: {words}")
 
     def _directors_missing(self) -> str:
         """What the directors lack, in words; empty when nothing."""

@@ -119,6 +119,7 @@ class Traffic:
         self._work = work
         self._processes: dict[str, Process] = {}
         self._prober: Process | None = None
+        self._renewals = 0
         self._open()
 
     def _open(self) -> None:
@@ -132,6 +133,7 @@ class Traffic:
 
     def start(self, rate: float = 1000, short_rate: float = 20, streams: int = STREAMS) -> None:
         self._open()
+        self._renewals = 0
         cluster, client = self._cluster, self._cluster.client
         to = ("--address", cluster.vip, "--port")
         commands = {
@@ -178,8 +180,15 @@ class Traffic:
         self.read()
 
     def renew(self) -> None:
-        """Replace downloads that no longer get anything; the drill before this one may have cost them."""
+        """Replace all downloads by new ones, and wait until the client has done so."""
+        self._renewals += 1
         self._processes["download_client"].signal(signal.SIGUSR1)
+
+        def renewed() -> bool:
+            self.files.read()
+            return bool(self.files.marks) and self.files.marks[-1].get("renewals") == self._renewals
+
+        until("the downloads to be renewed", renewed, START)
 
     def _recordings(self) -> tuple[Recording[Request], Recording[Short], Recording[Chunk]]:
         return self.udp, self.tcp, self.files

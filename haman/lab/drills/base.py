@@ -39,12 +39,14 @@ the gap."""
 
 @dataclass
 class Course:
-    """What a drill notes while it acts, monotonic seconds. fault: when it was done. well: when all was well again.
+    """What a drill notes while it acts, monotonic seconds. fault: when it was done. over: when nothing is timed any
+    more, if that is before all was `well` again.
 
     facts: what the drill measured itself, for its limits; None: it never came to that. notes: for the report.
     """
 
     fault: float = 0.0
+    over: float | None = None
     well: float = 0.0
     facts: dict[str, float | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -122,7 +124,7 @@ def perform(drill: Drill, stage: Stage, during: AbstractContextManager[None]) ->
         ownership=measure.ownership(traffic.arp.records, course.fault, end) if drill.asks_arp else None,
     )
     doubts += instruments.doubts_about_pace(
-        _pace(stage, course.fault - MARGIN, course.well + MARGIN), _pace(stage, quiet, end)
+        _pace(stage, course.fault - MARGIN, (course.over or course.well) + MARGIN), _pace(stage, quiet, end)
     )
     doubts += instruments.doubts_about_drops(stage.drops().since(drops))
     return Result(

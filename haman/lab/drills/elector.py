@@ -62,6 +62,7 @@ class ElectorFrozen(Drill):
         course.faulted()
         try:
             _taken_over(stage, course)
+            course.over = time.monotonic()
             happens(lambda: time.monotonic() >= course.fault + FROZEN, FROZEN)
         finally:
             os.kill(pid, signal.SIGCONT)

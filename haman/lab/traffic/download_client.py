@@ -1,6 +1,6 @@
 """Twenty long downloads, checked chunk by chunk. A stream that is reset, closed, shows a hole in its numbers or hangs
 longer than the limit is lost, and replaced by a new one, so that the next drill begins with all of them again.
-SIGUSR1 lowers the limit to a second for once.
+SIGUSR1 replaces all of them: what earlier drills left of the old ones in some director's memory does not help the new.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from haman.lab.traffic import recording
 from haman.lab.traffic.download_server import CHUNK
 
 RETRY_AFTER = 0.5
-IMPATIENT = 1.0
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Client:
         self.spacing = spacing
         self.epoll = select.epoll()
         self.streams: dict[int, Stream] = {}
-        self.begun = self.lost = 0
+        self.begun = self.lost = self.renewals = 0
         self.next_begin = 0.0
         self.lines: list[str] = []
 
@@ -95,6 +94,12 @@ class Client:
         for stream in [each for each in self.streams.values() if now - each.heard > limit]:
             self.end(stream, now, "hang")
 
+    def renew(self, now: float) -> None:
+        for stream in list(self.streams.values()):
+            self.end(stream, now, "renewed")
+        self.next_begin = now
+        self.renewals += 1
+
     def write(self, recorder: recording.Recorder) -> None:
         for line in self.lines:
             recorder.add(line)
@@ -112,21 +117,22 @@ def main() -> None:
     options = parser.parse_args()
     client = Client((options.address, options.port), options.streams, options.spacing)
     recorder = recording.Recorder(options.out, streams=options.streams, limit=options.limit)
-    impatient = False
+    asked_to_renew = 0
 
     def renew(*_: object) -> None:
-        nonlocal impatient
-        impatient = True
+        nonlocal asked_to_renew
+        asked_to_renew += 1
 
     signal.signal(signal.SIGUSR1, renew)
     while not recorder.stopping:
         now = time.monotonic()
+        if client.renewals < asked_to_renew:
+            client.renew(now)
         client.begin(now)
         if recorder.due(now):
-            client.give_up(now, IMPATIENT if impatient else options.limit)
-            impatient = False
+            client.give_up(now, options.limit)
             client.write(recorder)
-            recorder.flush(now, now, streams=len(client.streams))
+            recorder.flush(now, now, streams=len(client.streams), renewals=client.renewals)
         client.wait(options.spacing if len(client.streams) < client.wanted else recording.FLUSH_EVERY)
     client.write(recorder)
     recorder.end(begun=client.begun, lost=client.lost)
