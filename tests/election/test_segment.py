@@ -317,7 +317,7 @@ PAUSES = st.sampled_from([0.0, 0.01, 0.5, 0.99, 1.0, 2.9, 3.1, 3.4, 4.0, 10.0]) 
 
 @st.composite
 def segments(draw: st.DrawFn, delays: tuple[float, ...] = (0.001, 0.02, 0.2)) -> Segment:
-    """Two or three routers; the delay is a share of the interval."""
+    """Two or three routers, perhaps of different intervals; the delay is a share of the shortest."""
     interval = draw(st.sampled_from([0.01, 0.1, 1.0]), label="interval")
     preempts = [Preempt(), PREEMPT, Preempt(allowed=True, after=5 * interval)]
     base = node(
@@ -330,7 +330,13 @@ def segments(draw: st.DrawFn, delays: tuple[float, ...] = (0.001, 0.02, 0.2)) ->
     )
     names = draw(st.sampled_from(["ab", "abc"]), label="routers")
     configs = [
-        node(base, name, f"10.0.0.{number}", priority=draw(PRIORITIES, label=f"priority of {name}"))
+        node(
+            base,
+            name,
+            f"10.0.0.{number}",
+            priority=draw(PRIORITIES, label=f"priority of {name}"),
+            advert_interval=interval * draw(st.sampled_from([1, 1, 1, 3, 10]), label=f"slowness of {name}"),
+        )
         for number, name in enumerate(names, 1)
     ]
     share = draw(st.sampled_from(delays), label="delay, as a share of the interval")

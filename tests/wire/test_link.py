@@ -47,7 +47,7 @@ ROUTER = RouterConfig(
     advert_interval=0.1,
     addresses=(
         VirtualAddress(interface=IPv4Interface("10.0.0.100/24"), device="eth0"),
-        VirtualAddress(interface=IPv6Interface("2001:db8::100/64"), device="eth1"),
+        VirtualAddress(interface=IPv6Interface("2001:db8::100/64"), device="eth1", pinned=True),
     ),
     peers=(IPv4Address("10.0.0.2"), IPv4Address("10.0.0.3")),
     minimum_ttl=254,
