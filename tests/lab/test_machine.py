@@ -75,6 +75,8 @@ def test_root_is_mounted_read_only_and_memory_is_as_asked(kernel, tmp_path):
     words = "".join(heard).split()
     assert {"rootfstype=hostfs", "rootflags=/", "ro", "mem=700M"} <= set(words)
     assert "rw" not in words
+    (scratch,) = [word for word in words if word.startswith("uml_dir=")]
+    assert Path(scratch.removeprefix("uml_dir=")).parent == tmp_path
 
 
 def test_a_panic_is_an_error_that_begins_with_it_and_ends_with_the_last_words(kernel, tmp_path):
