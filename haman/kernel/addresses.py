@@ -80,7 +80,7 @@ class Addresses:
 
     async def close(self) -> None:
         self._changes.close()
-        await self._dumps.close()
+        self._dumps.close()
 
     async def snapshot(self) -> Kernel:
         """All addresses of all devices; nothing else is filled in. Raises KernelRefused."""

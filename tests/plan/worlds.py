@@ -52,7 +52,7 @@ ADDRESSES = [
     for ip in VIPS
     for prefix in ((24, 32) if ip.version == 4 else (64, 128))
 ]
-SYSCTLS = [SysctlKey(f"net/ipv4/vs/{name}") for name in ("sloppy_tcp", "sync_threshold", "backup_only")]
+SYSCTLS = [SysctlKey(f"net/ipv4/vs/{name}") for name in ("sloppy_tcp", "expire_nodest_conn", "backup_only")]
 SERVICES = [
     *(ServiceKey.at(protocol, ip, 80) for protocol in (Protocol.TCP, Protocol.UDP) for ip in VIPS),
     *(ServiceKey.marked(mark, ipv6=ipv6) for mark in MARKS for ipv6 in (False, True)),

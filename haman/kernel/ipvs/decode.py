@@ -44,8 +44,9 @@ _ROLE = {number: role for role, number in n.DAEMON_STATE.items()}
 class Traffic:
     """What passed through a service or destination since it was made (or since somebody zeroed it).
 
-    connections: scheduled so far. The last three say how many there are now, for a destination only: active is
-    TCP established (for UDP: any), inactive all others, persistent the clients bound to it.
+    connections: scheduled so far. This and the four totals are added up by the kernel every two seconds. The last
+    three are of this moment, and for a destination only. active: established connections; inactive: all others,
+    those of UDP among them; persistent: clients bound to it.
     """
 
     connections: int

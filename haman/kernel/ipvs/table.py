@@ -40,6 +40,7 @@ _OURS = (ServiceKey, DestinationKey, DaemonKey, TimeoutsKey)
 _GONE = (errno.ENOENT, errno.ESRCH)
 _HINTS = {
     (ServiceKey, errno.ENOENT): "this kernel lacks the scheduler or the persistence engine",
+    (ServiceKey, errno.ESRCH): "it is not there",
     (DestinationKey, errno.ESRCH): "its service is not there",
     (DestinationKey, errno.ENOENT): "it is not there",
     (DestinationKey, errno.EINVAL): "no unicast address, or of another family than its service beside a sync daemon, "
