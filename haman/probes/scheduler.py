@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from haman.probes.question import Question
 
 SLOT = 0.02
-"""Seconds. Checks start at multiples of it, so a check is at most that late."""
+"""Seconds. Checks start at multiples of it, so a check is at most that late; one that is due now starts now, or the
+roundings of several checks in a row would add up to a later verdict."""
 
 CHUNK = 32
 """Checks started in a row before the loop may do something else (some milliseconds)."""
@@ -84,7 +85,8 @@ class Scheduler:
             self._timer = self._loop.call_at(self._slot(), self._tick)
 
     def _slot(self) -> float:
-        return math.ceil(self._due[0][0] / SLOT) * SLOT
+        due = self._due[0][0]
+        return due if due <= self._watcher.now else math.ceil(due / SLOT) * SLOT
 
     def _tick(self) -> None:
         self._timer = None

@@ -58,6 +58,31 @@ def test_each_question_is_asked_again_when_its_answer_says(open_port: int) -> No
     assert min(late) < 0.04, "in the next slot of 20 ms; a busy machine may be later, but not every time"
 
 
+def test_who_is_asked_again_at_once_does_not_wait_for_a_slot() -> None:
+    """Ten refused checks in a row, each due when the one before ended: with slots they would take 0.2 s."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        enough: asyncio.Future[float] = loop.create_future()
+        answers = 0
+
+        def answered(asked: Question, due: float, result: Result, now: float) -> float:
+            nonlocal answers
+            answers += 1
+            if answers == 10:
+                enough.set_result(now)
+            return now if answers < 10 else now + 60.0
+
+        scheduler = Scheduler(loop, Budget(10), answered)
+        begun = loop.time()
+        scheduler.add(question(1), begun)
+        ended = await asyncio.wait_for(enough, 5)
+        scheduler.close()
+        assert ended - begun < 0.12
+
+    asyncio.run(scenario())
+
+
 def test_the_budget_is_never_exceeded_and_nobody_starves() -> None:
     """Twelve hanging servers, four descriptors: they take turns."""
 
