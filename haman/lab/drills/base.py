@@ -71,7 +71,7 @@ class Drill:
     """name: on the command line. title: in the report. plants: planted faults that must turn its line red.
 
     requests: at least so many have to be sent after the fault. asks_arp: ask the segment for owners at 1 kHz.
-    directors: how many the cluster must have.
+    directors: how many the cluster must have. costs_downloads: some are bound to be lost, so none is waited for.
     """
 
     name: ClassVar[str]
@@ -80,6 +80,7 @@ class Drill:
     requests: ClassVar[int] = 1000
     asks_arp: ClassVar[bool] = False
     directors: ClassVar[int] = 2
+    costs_downloads: ClassVar[bool] = False
 
     def arrange(self, stage: Stage) -> None:
         """What must be so before the quiet second, beside a cluster that is whole."""
@@ -110,8 +111,8 @@ def perform(drill: Drill, stage: Stage, during: AbstractContextManager[None]) ->
         drill.act(stage, course)
         course.well = time.monotonic()
         stage.requests_since(course.fault, drill.requests)
-        back = stage.served(course.fault, within=0.0)
-        happens(lambda: not _downloads(stage, course).silent, RESUME if back else 0.0, every=0.1)
+        hope = not drill.costs_downloads and stage.served(course.fault, within=0.0)
+        happens(lambda: not _downloads(stage, course).silent, RESUME if hope else 0.0, every=0.1)
         end = time.monotonic()
         traffic.settled(end)
     if drill.asks_arp:

@@ -16,6 +16,7 @@ from haman.lab.waiting import happens
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from haman.lab.hosts import Host
     from haman.lab.stage import Stage
 
 PATIENCE = 3.0
@@ -26,17 +27,24 @@ FOREIGN = "192.0.2.77:7777"
 """A service that is nobody's but the operator's: no router has its address."""
 
 
+def _with_prefix(host: Host, vip: str) -> str:
+    """The VIP on the NIC as it has to be named to delete it: with the prefix length it was added with."""
+    shown = host.run("ip", "-oneline", "-4", "address", "show", "dev", INTERFACE, "to", vip).stdout.split()
+    return shown[shown.index("inet") + 1]
+
+
 class VipDeleted(Drill):
     name = "vip-deleted"
     title = "VIP deleted on the active"
     plants = ("no-drift-repair",)
 
     def act(self, stage: Stage, course: Course) -> None:
-        host, address = stage.ranking[0].host, f"{stage.cluster.vip}/32"
+        host, vip = stage.ranking[0].host, stage.cluster.vip
+        address = _with_prefix(host, vip)
         with AddressWatch(host) as changes:
             course.faulted()
             host.del_address(INTERFACE, address)
-            course.facts["back"] = changes.absence(stage.cluster.vip, INTERFACE, PATIENCE)
+            course.facts["back"] = changes.absence(vip, INTERFACE, PATIENCE)
 
     def limits(self, stage: Stage, seen: Seen) -> Iterator[Limit]:
         yield Limit(name="VIP back after", bound=VIP_BACK, measured=seen.course.facts["back"], unit="ms")

@@ -24,6 +24,7 @@ class ServerKilled(Drill):
     name = "server-killed"
     title = "real server's services killed"
     plants = ("blind-checks",)
+    costs_downloads = True
 
     def hit(self, stage: Stage) -> None:
         stage.servers.kill(VICTIM)
