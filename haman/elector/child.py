@@ -103,7 +103,7 @@ class Child:
         if empty:
             self._flush()
         if len(self._outbox) > BACKLOG:
-            self.kill("the director does not read its messages")
+            self.kill("did not read its messages")
 
     def watch(self) -> None:
         """Call it now and then: kills a director whose heart stopped."""
@@ -111,7 +111,7 @@ class Child:
         if self._socket is not None and silent > self._patience:
             self._readable()  # before believing silence, drain the inbox
             if self._loop.time() - self._beat > self._patience:
-                self.kill(f"the director was silent for {silent:.3g} s")
+                self.kill(f"was silent for {silent:.3g} s")
 
     def kill(self, why: str) -> None:
         if self._process is not None and not self._why:
@@ -160,7 +160,7 @@ class Child:
                     self._patience = message.patience
                 self._listener.child_said(message)
         except BadFrame as error:
-            self.kill(str(error))
+            self.kill(f"spoke nonsense: {error}")
 
     def _ended(self) -> None:
         assert self._process is not None
@@ -173,7 +173,9 @@ class Child:
         self._loop.remove_writer(self._socket)
         self._socket.close()
         self._socket = self._process = None
-        why = self._why or (f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}")
+        why = self._why or (
+            f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        )
         self._listener.child_gone(why, code)
         if self._wanted:
             if self._loop.time() - self._started >= STEADY:

@@ -248,7 +248,7 @@ class Elector:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DIRECTOR_FAREWELL):
                     await self._childless.wait()
-        self._child.kill("the director did not end in time")
+        self._child.kill("did not end in time")
         if not self._result.done():
             self._result.set_result(0)
 

@@ -74,7 +74,7 @@ def test_it_hears_what_the_director_says_and_that_it_was_killed() -> None:
         assert director.pid is not None
         os.kill(director.pid, signal.SIGKILL)
         await witness.until("self.gone")
-        assert witness.gone == [("killed by SIGKILL", -9)]
+        assert witness.gone == [("was killed by SIGKILL", -9)]
         assert director.pid is None
 
     asyncio.run(scene())
@@ -123,7 +123,7 @@ def test_a_director_whose_heart_stops_is_killed() -> None:
         director.watch()
         await witness.until("self.gone")
         why, code = witness.gone[0]
-        assert why.startswith("the director was silent for 0.2")
+        assert why.startswith("was silent for 0.2")
         assert code == -signal.SIGKILL
 
     asyncio.run(scene())
@@ -134,6 +134,6 @@ def test_a_director_that_speaks_nonsense_is_killed() -> None:
         witness = Witness()
         child(witness, GARBAGE).retire()
         await witness.until("self.gone")
-        assert witness.gone[0][0].startswith("frame of 4294967295 bytes on the link")
+        assert witness.gone[0][0].startswith("spoke nonsense: frame of 4294967295 bytes on the link")
 
     asyncio.run(scene())
