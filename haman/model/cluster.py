@@ -119,9 +119,7 @@ class Router:
     def addresses_on(self, director: str) -> tuple[VirtualAddress, ...]:
         """The VIPs with the devices they lie on there: directors may call the router's interface differently."""
         device = self.members[director].interface
-        return tuple(
-            address if address.pinned else replace(address, device=device) for address in self.addresses
-        )
+        return tuple(address if address.pinned else replace(address, device=device) for address in self.addresses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
