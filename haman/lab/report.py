@@ -68,7 +68,7 @@ def cells(result: Result) -> list[str]:
     """The columns of one result, unpadded."""
     before, after = result.active
     limits = "; ".join(map(limit_text, result.limits))
-    words = "; ".join(result.why)
+    words = "; ".join(why.partition("\n")[0] for why in result.why)
     return [
         result.title,
         interval(result.advert_interval) if result.advert_interval else "-",
@@ -107,7 +107,7 @@ def styled(result: Result) -> str:
 
 
 def details(result: Result) -> list[str]:
-    """What does not fit into the line: the planted fault, failed short requests by kind, notes, repeats."""
+    """What does not fit into the line: the planted fault, failed short requests by kind, notes, what broke, repeats."""
     lines = []
     if result.plant:
         lines.append(f"planted fault: {result.plant}")
@@ -118,6 +118,7 @@ def details(result: Result) -> list[str]:
     if result.within_sync:
         lines.append(f"{result.within_sync} of them had begun within the sync delay before the move")
     lines.extend(result.notes)
+    lines.extend(line for why in result.why for line in why.splitlines()[1:])
     if result.attempts > 1:
         lines.append(f"measured in attempt {result.attempts}")
     return lines

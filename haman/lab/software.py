@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from haman.lab.hosts import Host
     from haman.lab.processes import Process
 
+LAST_WORDS = 12
+"""Lines of a director's log that go into an error."""
+
 
 class Software(Protocol):
     name: str
@@ -72,10 +75,12 @@ class Node:
     def require_running(self) -> None:
         """Errors: LabError with the end of its log when it ended by itself."""
         if not self.running:
-            lines = self.log.read_text().splitlines() if self.log.exists() else []
-            raise LabError(
-                f"{self._software.name} on {self.name} ended by itself; its log ends with\n" + "\n".join(lines[-15:])
-            )
+            raise LabError(f"{self._software.name} on {self.name} ended by itself\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of the log, under a line that says whose it is."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return "\n".join([f"the log of {self.name} ends with", *lines[-LAST_WORDS:]])
 
     def elector(self) -> int:
         """The pid of the main process."""

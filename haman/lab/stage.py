@@ -108,7 +108,8 @@ class Stage:
             return not words
 
         if not happens(nothing_missing, within, every=0.1):
-            raise LabError(f"the cluster is not whole after {within:g} s: {words}")
+            logs = "\n".join(node.last_words() for node in self.nodes.values())
+            raise LabError(f"the cluster is not whole after {within:g} s: {words}\n{logs}")
 
     def _directors_missing(self) -> str:
         """What the directors lack, in words; empty when nothing."""
