@@ -255,6 +255,23 @@ def test_a_thousand_destinations_of_one_service(director: Host) -> None:
     assert applied >= 3  # others had their turn meanwhile: no batch is larger than 500
 
 
+def test_a_snapshot_given_up_half_way_does_not_disturb_the_next(director: Host) -> None:
+    """Given up at the first point where others get their turn, with the dump still running in the kernel."""
+    many = {DestinationKey(WEB, IPv4Address(0x0A010000 + number), 80): DR for number in range(1000)}
+    apply(director, Add(WEB, RR), *(Add(key, config) for key, config in many.items()))
+
+    async def steps(ipvs: Ipvs) -> Any:
+        async with asyncio.TaskGroup() as group:
+            given_up = group.create_task(ipvs.snapshot())
+            await asyncio.sleep(0)
+            given_up.cancel()
+        return given_up.cancelled(), await ipvs.snapshot()
+
+    cancelled, held = on(director, steps)
+    assert cancelled
+    assert held.destinations == many
+
+
 # -- changes -----------------------------------------------------------------------------------------------
 
 

@@ -176,6 +176,12 @@ def test_answers_to_older_questions_are_passed_over(route: Netlink) -> None:
     assert route.ask(ALL_ADDRESSES) == b"mine"
 
 
+def test_a_dump_passes_over_older_answers_too(route: Netlink) -> None:
+    scripted(route, message(20, 99, b"old!") + message(3, 99) + message(20, 1, b"mine"), message(3, 1))
+    [(buffer, [(start, end)])] = route.dump(ALL_ADDRESSES)
+    assert buffer[start:end] == b"mine"
+
+
 def test_only_the_last_of_a_batch_is_acknowledged(route: Netlink) -> None:
     script = scripted(route, message(2, 2, struct.pack("=i", -22)), message(2, 3))
     assert route.execute([Request(20, 0x600, b"aaaa"), Request(21, 0, b"bb\0\0"), Request(20, 0, b"")]) == {1: 22}
