@@ -1,8 +1,8 @@
 """From weights to operations on the IPVS table: for all of it, or for the few services whose weights changed. Pure.
 
-Planning ten thousand servers takes some hundred milliseconds, more than a loop that has to notice the elector's
-death may be held: that is done in a thread. A part is planned on the loop, by the same functions on a cluster
-of those services alone, and takes as long as these services are large.
+Planning ten thousand servers takes some hundred milliseconds, more than a loop that has to notice the elector's death
+may be held: for a large table that is done in a thread. A part is planned on the loop, by the same functions on a
+cluster of those services alone, and takes as long as these services are large.
 """
 
 from __future__ import annotations

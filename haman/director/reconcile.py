@@ -15,7 +15,7 @@ import asyncio
 import time
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from haman.director import believed, drift, planning
 from haman.director.refusals import Refusals
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from haman.observe.tally import Tally
     from haman.plan.ops import Op
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 TICK = 0.5
 """Seconds between two digests. With the dump and the repair after it, drift is gone within 1 s."""
 
@@ -43,6 +46,10 @@ AUDIT = 10.0
 
 REOPEN = 5.0
 """Seconds between attempts when the kernel has no IPVS: somebody may load the module."""
+
+SMALL = 500
+"""Servers up to which reading, comparing and planning the whole table (some milliseconds) are done on the loop: on a
+busy machine a repair would wait longer for its turns as a thread. More would hold the loop for too long."""
 
 
 class Table(Protocol):
@@ -89,6 +96,7 @@ class Reconciler:
         self._changed = changed
         self._remembered = remembered.load("ipvs")
         self._ownership = of_director(cluster, node, self._remembered)
+        self._configured = sum(1 for service in cluster.services_of(node) for _ in service.targets())
         self._wanted = any(True for _ in cluster.services_of(node))
         self._tables: tuple[Table, Table] | None = None
         self._reopen_at = 0.0
@@ -193,7 +201,7 @@ class Reconciler:
         ops: Sequence[Op] = ()
         if self._plan_all or repairs or (retry_at is not None and now >= retry_at):
             weights = dict(self._weights())
-            everything, ops = await asyncio.to_thread(
+            everything, ops = await self._apart(
                 planning.whole, self._cluster, self._node, weights, self._believed, self._ownership
             )
             want = everything
@@ -256,13 +264,13 @@ class Reconciler:
             if self._trusted is None and begun < self._rest_until:
                 return
             self._touched.clear()
-            before = await asyncio.to_thread(self._digest, tables[0])
+            before = await self._apart(self._digest, tables[0])
             if before == self._trusted and begun < self._audit_at:
                 return
             dump = await self._dump(tables[0])
-            after = await asyncio.to_thread(self._digest, tables[0])
+            after = await self._apart(self._digest, tables[0])
             touched = frozenset(self._touched)
-            actual, repairs = await asyncio.to_thread(planning.compare, self._believed, dump, touched, self._ownership)
+            actual, repairs = await self._apart(planning.compare, self._believed, dump, touched, self._ownership)
             self._seen = _Seen(actual, repairs, after if before == after else None)
             self._audit_at = begun + AUDIT
             self._rest_until = loop.time() + 2 * (loop.time() - begun)
@@ -279,8 +287,13 @@ class Reconciler:
     async def _dump(self, table: Table) -> Kernel:
         return replace(await table.snapshot(), sysctls=sysctls.read(self._ownership.sysctls))
 
+    async def _apart(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What takes long for a large table, beside the loop then."""
+        if max(self._configured, len(self._believed.destinations)) <= SMALL:
+            return work(*args, **kwargs)
+        return await asyncio.to_thread(work, *args, **kwargs)
+
     def _digest(self, table: Table) -> Hashable:
-        """In a thread: the kernel writes some megabytes of text for ten thousand servers."""
         return table.digest(), tuple(sysctls.read(self._ownership.sysctls).items())
 
     def _take_look(self) -> Sequence[Op]:

@@ -90,8 +90,10 @@ class Bench:
         return set(self.paper.kernel.destinations) >= {ON_RS1, ON_RS2} and SENTINEL in self.paper.kernel.services
 
 
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["on the loop", "in threads"])
+def surroundings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "in threads":
+        monkeypatch.setattr(reconcile, "SMALL", -1)
     monkeypatch.setenv("HAMAN_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setattr(sysctls, "ROOT", tmp_path / "sys")
     (tmp_path / "sys/net/ipv4/vs").mkdir(parents=True)
