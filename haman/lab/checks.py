@@ -18,6 +18,7 @@ from haman.errors import LabError
 from haman.lab import suites
 from haman.lab.covers import PROJECT
 from haman.lab.prepare import prepare
+from haman.lab.signals import unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +112,7 @@ def main(names: Sequence[str]) -> int:
     outcomes: dict[str, Outcome] = {}
     for name in names or STAGES:
         print(f"--- {name}", flush=True)
-        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=build) as results:
+        with unwinding(), tempfile.TemporaryDirectory(prefix=f"{name}-", dir=build) as results:
             try:
                 outcomes[name] = STAGES[name](Path(results))
             except LabError as error:

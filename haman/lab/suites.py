@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from haman.lab.covers import PROJECT
+from haman.lab.signals import unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +49,9 @@ def durations(reports: Iterable[Path]) -> dict[str, float]:
 async def _machine(number: int, files: Sequence[str], work: Path) -> int:
     """One machine with one pytest inside, its lines marked with its number. Returns pytest's exit status."""
     runner = [sys.executable, "-m", "haman.lab", "run", "--full", "--work", str(work), "--"]
-    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "kernel", f"--junitxml={work}/junit.xml"]
+    # The project's folder is read-only inside, so what pytest and hypothesis would remember there goes nowhere.
+    python = ["env", "HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis", sys.executable]
+    pytest = [*python, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-m", "kernel", f"--junitxml={work}/junit.xml"]
     process = await asyncio.create_subprocess_exec(
         *runner, *pytest, *files, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 20
     )
@@ -65,9 +67,6 @@ async def _machine(number: int, files: Sequence[str], work: Path) -> int:
 
 
 async def _all(shares: Sequence[Sequence[str]], works: Sequence[Path]) -> list[int]:
-    current = asyncio.current_task()
-    assert current is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_machine(number, files, work))
@@ -89,7 +88,8 @@ def run(results: Path) -> list[tuple[Path, int]]:
     works = [results / f"machine-{number}" for number in range(len(shares))]
     for work in works:
         work.mkdir()
-    statuses = asyncio.run(_all(shares, works))
+    with unwinding():
+        statuses = asyncio.run(_all(shares, works))
     reports = [work / "junit.xml" for work in works]
     _TIMES.write_text(json.dumps({**known, **durations(report for report in reports if report.exists())}))
     return list(zip(reports, statuses, strict=True))
