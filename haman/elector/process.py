@@ -7,6 +7,7 @@ import contextlib
 import errno
 import signal
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from haman.elector import child, realtime
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE_FLOOR = 0.25
 """The director never calls the elector dead sooner (seconds): a real-time process can be late by a slow disk or a
 busy hypervisor, and ending a working elector costs more than a quarter of a second of two owners."""
+
+UNTOLD = 1000
+"""Transitions kept for a director that is away, so that its history has no hole."""
 
 COUNTERS_EVERY = 1.0
 DIRECTOR_FAREWELL = 15.0
@@ -74,6 +78,7 @@ class Elector:
         self._engine = Engine(self, self._tally)
         self._timer: asyncio.TimerHandle | None = None
         self._generation = 0
+        self._untold: deque[Happened] = deque(maxlen=UNTOLD)
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
@@ -122,6 +127,8 @@ class Elector:
     def tell(self, message: Roles | Happened) -> None:
         if isinstance(message, Happened):
             journal.record(message.transition)
+            if self._child.pid is None:
+                self._untold.append(message)
         self._child.send(message)
         if self._engine.stopped:
             self._released.set()
@@ -142,6 +149,8 @@ class Elector:
                 pass
 
     def child_started(self) -> None:
+        while self._untold:
+            self._child.send(self._untold.popleft())
         if self._engine.config is not None:
             self._child.send(self._engine.roles())
         self.note(Kind.PROCESS, "director", "stopped", "running", "started", f"started as pid {self._child.pid}")
