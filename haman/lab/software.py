@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from haman.lab.hosts import Host
     from haman.lab.processes import Process
 
+STOP = 30.0
+"""Seconds an orderly stop may take: longer than a hook's default timeout."""
+
 LAST_WORDS = 12
 """Lines of a director's log that go into an error."""
 
@@ -67,10 +70,15 @@ class Node:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def stop(self) -> int:
-        """The orderly stop: SIGTERM, and its exit status."""
+    def terminate(self) -> None:
+        """Ask it to stop in good order, and do not wait for it."""
         assert self._process is not None, "a node is stopped after it was started"
-        return self._process.stop(timeout=30)
+        self._process.signal(signal.SIGTERM)
+
+    def ended(self) -> int:
+        """Wait for the end; its exit status."""
+        assert self._process is not None, "a node is stopped after it was started"
+        return self._process.wait(STOP)
 
     def require_running(self) -> None:
         """Errors: LabError with the end of its log when it ended by itself."""

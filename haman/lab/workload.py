@@ -26,8 +26,8 @@ REAL_TIME = 1
 """The 1 kHz clients' real-time priority: before all ordinary programs, so that they keep their pace while a director
 works, and behind the electors (50), so that they do not delay what they measure."""
 
-START = 15.0
-"""Seconds a lab program may take to start: Python on one slow processor, beside everything else."""
+START = 60.0
+"""Seconds a lab program may take to start: half a second, but on a starved machine no error comes of patience."""
 
 
 def program(name: str, *arguments: str | int | float) -> list[str]:

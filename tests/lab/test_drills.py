@@ -8,6 +8,7 @@ import pytest
 
 from haman import config
 from haman.errors import LabError
+from haman.lab.drills.base import Course
 from haman.lab.drills.table import TABLE
 from haman.lab.plants import PLANTS
 from haman.lab.session import tasks
@@ -89,3 +90,18 @@ def test_a_planted_fault_chooses_its_drills():
 def test_unknown_names_are_told(arguments, words):
     with pytest.raises(LabError, match=words):
         tasks(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("begun", "moved", "young"),
+    [
+        (99.9, None, True),
+        (96.1, None, True),
+        (95.9, None, False),
+        (100.1, None, False),
+        (100.1, 100.2, True),
+        (100.3, 100.2, False),
+    ],
+)
+def test_sync_explains_only_what_began_shortly_before_the_move(begun, moved, young):
+    assert Course(fault=100.0, moved=moved).too_young(begun) is young

@@ -39,13 +39,14 @@ the gap."""
 
 @dataclass
 class Course:
-    """What a drill notes while it acts, monotonic seconds. fault: when it was done. over: when nothing is timed any
-    more, if that is before all was `well` again.
+    """What a drill notes while it acts, monotonic seconds. fault: when it was done. moved: when the VIP had moved, if
+    that was not at once. over: when nothing is timed any more, if that is before all was `well` again.
 
     facts: what the drill measured itself, for its limits; None: it never came to that. notes: for the report.
     """
 
     fault: float = 0.0
+    moved: float | None = None
     over: float | None = None
     well: float = 0.0
     facts: dict[str, float | None] = field(default_factory=dict)
@@ -54,6 +55,10 @@ class Course:
     def faulted(self) -> None:
         """Call it as soon as the fault is done."""
         self.fault = time.monotonic()
+
+    def too_young(self, begun: float) -> bool:
+        """Had a connection begun so shortly before the move that sync could not have told the standby of it?"""
+        return self.fault - SYNC_DELAY <= begun <= (self.moved or self.fault)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +145,7 @@ def perform(drill: Drill, stage: Stage, during: AbstractContextManager[None]) ->
         downloads=seen.downloads.running,
         downloads_kept=seen.downloads.kept,
         short={name: dict(seen.shorts.outcomes.get(stage.cluster.port(name), {})) for name in (MH, WLC)},
-        within_sync=len(_young(stage, seen)),
+        within_sync=_young(stage, seen),
         notes=tuple(course.notes),
         why=tuple(doubts),
         seconds=round(time.monotonic() - began, 1),
@@ -180,13 +185,8 @@ def _downloads(stage: Stage, course: Course) -> Downloads:
     return measure.downloads(stage.traffic.files.records, course.fault, course.well)
 
 
-def _young(stage: Stage, seen: Seen) -> list[float]:
-    """The failed short requests that sync could not know yet at the fault: begun within its delay, and with a
-    scheduler that leaves the choice of a server to sync."""
+def _young(stage: Stage, seen: Seen) -> int:
+    """How many of the failed short requests sync could not help: too young, and with a scheduler that leaves the
+    choice of a server to sync."""
     port = stage.cluster.port(WLC)
-    fault = seen.course.fault
-    return [
-        failed.begun
-        for failed in seen.shorts.failed
-        if failed.port == port and -SYNC_DELAY <= failed.begun - fault <= 0
-    ]
+    return sum(failed.port == port and seen.course.too_young(failed.begun) for failed in seen.shorts.failed)

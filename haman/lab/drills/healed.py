@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from haman.lab.cluster import INTERFACE
@@ -37,6 +38,7 @@ class CableHealed(Drill):
         course.faulted()
         best.host.heal(INTERFACE)
         course.facts["back"] = stage.owned_by(best, RETURN)
+        course.moved = time.monotonic()
 
     def limits(self, stage: Stage, seen: Seen) -> Iterator[Limit]:
         yield nothing_lost(seen)

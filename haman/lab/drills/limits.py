@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from haman.config import load
 from haman.health.cadence import detection_time
 from haman.lab.cluster import INTERFACE
-from haman.lab.drills.base import SYNC_DELAY
 from haman.lab.results import Limit
 from haman.lab.variants import FAILOVER
 from haman.lab.workload import MH, UDP, WLC
@@ -60,13 +59,9 @@ def downloads_kept(seen: Seen) -> Limit:
 def no_short_failed(stage: Stage, seen: Seen) -> list[Limit]:
     """With `mh` none may fail. With another scheduler those may that had begun within the sync delay before the
     move: only the others count."""
-    fault, ports = seen.course.fault, (stage.cluster.port(MH), stage.cluster.port(WLC))
-    hashed = [failed for failed in seen.shorts.failed if failed.port == ports[0]]
-    others = [
-        failed
-        for failed in seen.shorts.failed
-        if failed.port == ports[1] and not fault - SYNC_DELAY <= failed.begun <= fault
-    ]
+    mh, wlc = stage.cluster.port(MH), stage.cluster.port(WLC)
+    hashed = [failed for failed in seen.shorts.failed if failed.port == mh]
+    others = [failed for failed in seen.shorts.failed if failed.port == wlc and not seen.course.too_young(failed.begun)]
     return [
         Limit(name="short TCP failed, mh", bound=0, measured=len(hashed)),
         Limit(name="wlc, not explained by sync", bound=0, measured=len(others)),

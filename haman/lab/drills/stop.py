@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from haman.lab.drills.base import Course, Drill, Seen
@@ -23,9 +24,10 @@ class OrderlyStop(Drill):
     def act(self, stage: Stage, course: Course) -> None:
         active, standby = stage.ranking[:2]
         course.faulted()
-        code = active.stop()
-        course.notes.append(f"{active.name} ended with exit status {code}")
+        active.terminate()
         course.facts["taken over"] = stage.owned_by(standby, RETURN)
+        course.moved = time.monotonic()
+        course.notes.append(f"{active.name} ended with exit status {active.ended()}")
 
     def limits(self, stage: Stage, seen: Seen) -> Iterator[Limit]:
         yield nothing_lost(seen)
