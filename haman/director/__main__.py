@@ -26,7 +26,8 @@ def main() -> int:
         link = socket.socket(fileno=options.link_fd)
     except OSError as error:
         parser.error(f"--link-fd {options.link_fd}: {error.strerror}")
-    code = daemon.run(options.config, options.node, link)
+    with link:
+        code = daemon.run(options.config, options.node, link)
     journal.flush()
     return code
 

@@ -350,6 +350,10 @@ def settled(segment: Segment) -> None:
         assert holders == [active.name], segment._words(f"only the active one holds: {holders}")
         for node in part:
             believed = node.neighbour_believes
+            if believed == node.name and not node.could_serve:
+                # It announced where nobody else heard it and then went away without a word: no router knows of it. Its
+                # neighbour finds out by itself.
+                continue
             assert believed in (None, active.name), segment._words(
                 f"the neighbours follow: the one beside {node.name} believes {believed}, active is {active.name}"
             )
