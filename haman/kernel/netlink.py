@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NETLINK_ROUTE, NETLINK_GENERIC = 0, 16
 REQUEST, ACK, DUMP, EXCLUSIVE, CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
 
-_ERROR, _DONE = 2, 3
+_NOOP, _ERROR, _DONE = 1, 2, 3
 _LAST = (_ERROR, _DONE)
 _INTERRUPTED = 0x10
 _SOL_NETLINK, _CAP_ACK = 270, 10
@@ -76,27 +76,27 @@ class Netlink:
         """Carry out requests in order; one that fails does not stop the others.
 
         Returns errno by index, for those the kernel refused. Raises KernelRefused when it gives no answer at all.
-        Only the last is acknowledged: the kernel reports failures anyway, and acknowledgements would fill the
-        receive buffer for nothing.
+        Failures are reported without being asked for; acknowledgements of all the rest would only fill the receive
+        buffer. So an empty message at the end asks for one, and when it comes everything is done. (The last request
+        itself would not do: one that was interrupted, such as stopping a kernel thread that has not run yet, is carried
+        out without a word.)
         """
         if not requests:
             return {}
-        first, last = self._sequence + 1, self._sequence + len(requests)
+        first, last = self._sequence + 1, self._sequence + 1 + len(requests)
         parts: list[bytes] = []
         for number, (kind, flags, body) in enumerate(requests, first):
-            flags |= REQUEST | ACK if number == last else REQUEST
-            parts += (_HEADER.pack(16 + len(body), kind, flags, number, 0), body)
+            parts += (_HEADER.pack(16 + len(body), kind, flags | REQUEST, number, 0), body)
+        parts.append(_HEADER.pack(16, _NOOP, REQUEST | ACK, last, 0))
         self._sequence = last
         self._send(b"".join(parts))
         refused: dict[int, int] = {}
         while True:
             for kind, _, number, start, _ in self._receive():
                 if kind == _ERROR and first <= number <= last:
-                    (code,) = _ERRNO.unpack_from(self._answer, start)
-                    if code:
-                        refused[number - first] = -code
                     if number == last:
                         return refused
+                    refused[number - first] = -_ERRNO.unpack_from(self._answer, start)[0]
 
     def ask(self, request: Request) -> bytes:
         """The body of the one answer to `request`. Raises KernelRefused, naming nothing but the errno: the caller

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyroute2 import IPVS, IPVSService
 
-from haman.kernel.ipvs import Ipvs, Traffic
+from haman.kernel.ipvs import Ipvs, Traffic, table
 from haman.model.cluster import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.model.kernel import (
     SENTINEL_FWMARK,
@@ -255,8 +255,11 @@ def test_a_thousand_destinations_of_one_service(director: Host) -> None:
     assert applied >= 3  # others had their turn meanwhile: no batch is larger than 500
 
 
-def test_a_snapshot_given_up_half_way_does_not_disturb_the_next(director: Host) -> None:
+def test_a_snapshot_given_up_half_way_does_not_disturb_the_next(
+    director: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Given up at the first point where others get their turn, with the dump still running in the kernel."""
+    monkeypatch.setattr(table, "SLICE", 0.0)
     many = {DestinationKey(WEB, IPv4Address(0x0A010000 + number), 80): DR for number in range(1000)}
     apply(director, Add(WEB, RR), *(Add(key, config) for key, config in many.items()))
 

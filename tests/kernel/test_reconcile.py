@@ -88,7 +88,7 @@ def on(host: Host, steps: Callable[[Real], Coroutine[Any, Any, Any]]) -> Any:
 @pytest.fixture
 def host(network) -> Host:
     lan, other = network.segment("lan"), network.segment("other")
-    host = network.host("one", {"eth0": (lan, "10.0.0.1/24"), "eth1": (other, "10.9.0.1/24")})
+    host = network.host("one", {"eth0": (lan, ["10.0.0.1/24", "2001:db8::1/64"]), "eth1": (other, "10.9.0.1/24")})
     host.sysctl("net/ipv4/conf/all/promote_secondaries", 1)
     return host
 
