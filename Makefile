@@ -12,6 +12,7 @@ help:
 	@echo 'make layers   the import rules between the packages'
 	@echo 'make unit     tests that need nothing but Python'
 	@echo 'make kernel   tests inside the laboratory, on a kernel with IPVS'
+	@echo 'make drills   every drill of make lab as a test, then each with its faults planted (half an hour, quiet machine)'
 	@echo 'make clean    remove what make made here (built kernels stay: ~/.cache/haman/kernels)'
 	@echo
 	@echo 'Root is asked for only to install Debian packages that are missing (haman/lab/packages.txt).'
@@ -26,11 +27,11 @@ lab: .venv/ready
 test: .venv/ready
 	@$(STAGE)
 
-style types layers unit kernel: .venv/ready
+style types layers unit kernel drills: .venv/ready
 	@$(STAGE) $@
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find haman tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help lab test style types layers unit kernel clean
+.PHONY: help lab test style types layers unit kernel drills clean

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER: Final = PROJECT / "tests" / "kernel"
+DRILLS: Final = FOLDER / "drills"
+"""Drills hold limits of milliseconds, so they have the machine for themselves: one kernel, nothing beside it."""
 _TIMES: Final = PROJECT / "build" / "kernel-tests.json"
 """How long each file took last time, seconds: only to share them out evenly."""
 _MOST: Final = 4
@@ -75,16 +77,17 @@ async def _all(shares: Sequence[Sequence[str]], works: Sequence[Path]) -> list[i
     return [task.result() for task in tasks]
 
 
-def run(results: Path) -> list[tuple[Path, int]]:
-    """Run all kernel tests; returns for each machine its junit report and the exit status of its pytest.
+def run(results: Path, *, drills: bool = False) -> list[tuple[Path, int]]:
+    """Run all kernel tests, or all drills; returns for each machine its junit report and its pytest's exit status.
 
     results: an existing, empty folder for what the machines leave.
     """
     known: dict[str, float] = json.loads(_TIMES.read_text()) if _TIMES.exists() else {}
     usual = sum(known.values()) / len(known) if known else 1.0
-    files = [str(path.relative_to(PROJECT)) for path in sorted(FOLDER.rglob("test_*.py"))]
-    processors = len(os.sched_getaffinity(0))
-    shares = share_out({file: known.get(file, usual) for file in files}, min(_MOST, processors))
+    paths = [path for path in sorted(FOLDER.rglob("test_*.py")) if path.is_relative_to(DRILLS) is drills]
+    files = [str(path.relative_to(PROJECT)) for path in paths]
+    machines = 1 if drills else min(_MOST, len(os.sched_getaffinity(0)))
+    shares = share_out({file: known.get(file, usual) for file in files}, machines)
     works = [results / f"machine-{number}" for number in range(len(shares))]
     for work in works:
         work.mkdir()
