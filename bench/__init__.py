@@ -1,10 +1,9 @@
-"""Measurements against keepalived: `make bench`, or one of them by `python -m bench.NAME`.
+"""Measurements against keepalived and ipvsadm, each by `python -m bench.NAME`.
 
     programming  1,000 services with 10 servers each: writing and reading the table, against ipvsadm
     lateness     how late advertisements are, on an idle and on a busy machine
     checks       what a health check costs
     footprint    start-up time and memory
-    gap          how long clients wait when the active director's cable is cut, and what an orderly stop costs them
 
 Each says in its docstring what it measures and how to read it. All numbers are ratios in the end: the peer runs in the
 same run, on the same kernel, by turns. Nothing here is a test, and no test runs it.

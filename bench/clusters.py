@@ -35,6 +35,7 @@ def write(
     """haman's file, written to `path`. services: how many, each on a port of its own and with all `servers`."""
     file: dict[str, Any] = {
         "cluster": "bench",
+        "sync": False,
         "directors": {
             name: {"address": address, "priority": 150 - 50 * number}
             for number, (name, address) in enumerate(DIRECTORS.items())
