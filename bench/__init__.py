@@ -11,5 +11,5 @@ same run, on the same kernel, by turns. Nothing here is a test, and no test runs
     session     the frame: into the machine, back with the numbers     figures, tables   the numbers, and how they look
     programs    haman and keepalived as processes                      clusters          configurations for both
     processor   CPU time and memory of processes                       adverts           reading advertisements, timed
-    responder, busy: programs that play servers and load               report            docs/measurements.md
+    responder, busy: programs that play servers and load
 """
