@@ -31,22 +31,23 @@ def workshop(tmp_path, monkeypatch):
     """An empty cache, a source package of one file, and a make that turns it into /bin/true."""
     (tmp_path / "linux-source-6.12").mkdir()
     (tmp_path / "linux-source-6.12" / "file.c").write_text("a thing\n")
-    tarball = tmp_path / "source.tar.xz"
-    subprocess.run(["tar", "-cJf", tarball, "-C", tmp_path, "linux-source-6.12"], check=True)
+    tarball = tmp_path / "source.tar"
+    subprocess.run(["tar", "-cf", tarball, "-C", tmp_path, "linux-source-6.12"], check=True)
     tools = tmp_path / "tools"
     tools.mkdir()
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(recipe, "TARBALL", tarball)
     monkeypatch.setattr(recipe, "PATCHES", (Patch("file.c", "a thing", "a better thing", "to see it happen"),))
-    monkeypatch.setattr(build, "TOOLS", ("make", "tar", "xz", "strip"))
+    monkeypatch.setattr(build, "TOOLS", ("make", "tar", "strip"))
     monkeypatch.setattr(build, "source_version", lambda: VERSION)
 
-    def install(script: str) -> None:
-        (tools / "make").write_text(f"#!/bin/bash\n{script}")
-        (tools / "make").chmod(0o755)
+    def install(script: str, program: str = "make") -> None:
+        (tools / program).write_text(f"#!/bin/bash\n{script}")
+        (tools / program).chmod(0o755)
 
     install(MAKE)
+    install('cp "$3" "$2"', "strip")
     return install
 
 
