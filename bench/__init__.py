@@ -4,6 +4,7 @@
     lateness     how late advertisements are, on an idle and on a busy machine
     checks       what a health check costs
     footprint    start-up time and memory
+    gap          how long clients wait at a cut, and what an orderly stop costs them
 
 Each says in its docstring what it measures and how to read it. All numbers are ratios in the end: the peer runs in the
 same run, on the same kernel, by turns. Nothing here is a test, and no test runs it.
