@@ -118,6 +118,7 @@ def _half_restored(stage: Stage) -> Iterator[None]:
 
 
 STANDBY = frozenset({"lb2"})
+WORST = frozenset({"lb3"})
 ALL = frozenset({"lb1", "lb2", "lb3"})
 PLANTS = {
     plant.name: plant
@@ -131,7 +132,7 @@ PLANTS = {
         Plant(name="connect-checks", words="a check is content with a connection", change=_connect_checks),
         Plant(name="no-minimum", words="no minimum_up", change=_no_minimum),
         Plant(name="standby-unloaded", words="the standby's table is not loaded", patch=STANDBY, without_table=STANDBY),
-        Plant(name="no-skew", words="all standbys are equally patient", patch=ALL),
+        Plant(name="no-skew", words="the worst standby has no more patience than the best", patch=WORST),
         Plant(name="abrupt-stop", words="SIGTERM takes the VIP away at once, without a word", patch=ALL),
         Plant(name="director-is-all", words="the elector ends with its director", patch=ALL),
         Plant(name="no-withdrawal", words="the director leaves the VIP of a dead elector", patch=ALL),
