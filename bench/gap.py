@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -36,7 +37,7 @@ from haman.lab.watch import SegmentWatch
 from haman.lab.workload import REAL_TIME, UDP, Servers, program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from haman.lab.software import Software
@@ -51,6 +52,9 @@ CUTS, STOPS = 3, 1
 REQUESTS = 8000
 ATTEMPTS = 2
 """How often a cut or stop is tried, times their number, before the machine is called too busy to measure on."""
+
+EDGE = 0.1
+"""Seconds around the last answer before a gap and the first one after it, in which the client must not be held up."""
 
 READY = 60.0
 SETTLED = 1.0
@@ -100,20 +104,34 @@ class Scene:
 
         until("requests to be answered", again, READY, every=0.05)
 
-    def seen(self, begin: float, end: float) -> tuple[measure.Answered, bool]:
-        """What became of the requests sent between these times, and whether the client kept its pace meanwhile."""
+    def recorded(self, begin: float, end: float) -> list[Request]:
+        """The requests sent between these times, their fate known. Errors: LabError."""
 
-        def recorded() -> bool:
+        def known() -> bool:
             self.udp.read()
             return self.udp.covered >= end
 
-        until("the client's records", recorded, READY, every=0.05)
-        head = self.udp.head
-        pace = measure.pace(self.udp.records, head["start"], head["interval"], begin - 0.2, end)
-        good = pace.worst <= instruments.STALL
-        answered = measure.answered(self.udp.records, begin, end)
+        until("the client's records", known, READY, every=0.05)
+        found = [each for each in self.udp.records if begin <= each.sent < end]
         self.udp.drop_before(end - 1.0)
-        return answered, good
+        return found
+
+    def sent_since(self, begin: float) -> int:
+        """How many requests sent since then are on record."""
+        self.udp.read()
+        return sum(each.sent >= begin for each in self.udp.records)
+
+    def punctual(self, requests: Sequence[Request], begin: float, end: float) -> bool:
+        """Whether the client kept its pace between these times."""
+        head = self.udp.head
+        return measure.pace(requests, head["start"], head["interval"], begin, end).worst <= instruments.STALL
+
+
+def silence(requests: Iterable[Request]) -> tuple[float, float]:
+    """The longest time without an answer: when the last one came before it, and the first one after it.
+    At least two requests were answered."""
+    arrivals = sorted(each.answered for each in requests if each.answered is not None)
+    return max(pairwise(arrivals), key=lambda pair: pair[1] - pair[0])
 
 
 def _configuration(path: Path, advert: float) -> Path:
@@ -126,30 +144,36 @@ def _configuration(path: Path, advert: float) -> Path:
 
 
 def cut(scene: Scene) -> float | None:
-    """Seconds that nobody answered; None when the client was held up."""
+    """Seconds that nobody answered; None when the client was held up at either end of them."""
     active = scene.whole()
     scene.answered_again(time.monotonic() - 0.5)
     scene.watch.next_advert(active.name, within=2 * scene.advert + 1)
     begun = time.monotonic()
     active.host.cut(INTERFACE)
     scene.answered_again(begun)
-    answered, good = scene.seen(begun, time.monotonic())
+    requests = scene.recorded(begun - EDGE, time.monotonic())
     active.host.heal(INTERFACE)
-    return answered.gap if good else None
+    last, first = silence(requests)
+    edges = (scene.punctual(requests, at - EDGE, at + EDGE) for at in (last, first))
+    return first - last if all(edges) else None
 
 
 def stop(scene: Scene) -> float | None:
-    """Requests lost of REQUESTS; None when the client was held up."""
+    """Requests lost of REQUESTS; None when the client was held up around the stop."""
     active = scene.whole()
     scene.answered_again(time.monotonic() - 0.5)
     begun = time.monotonic()
     active.terminate()
     active.ended()
+    stopped = time.monotonic()
     scene.answered_again(begun)
-    end = begun + REQUESTS / 1000
-    answered, good = scene.seen(begun, end)
+    until("the stop's requests", lambda: scene.sent_since(begun) >= REQUESTS, 5 * REQUESTS / 1000, every=0.2)
+    requests = scene.recorded(begun - EDGE, time.monotonic())
     active.start()
-    return float(answered.lost) if good else None
+    if not scene.punctual(requests, begun - EDGE, stopped + EDGE):
+        return None
+    counted = [each for each in requests if each.sent >= begun][:REQUESTS]
+    return float(sum(each.answered is None for each in counted))
 
 
 def repeated(act: Callable[[Scene], float | None], scene: Scene, times: int) -> tuple[list[float], int]:

@@ -48,17 +48,10 @@ class CableHealed(Drill):
 
 class SwitchHealed(CableHealed):
     """Two active directors meet again: the worse one yields, and the better one has to announce itself anew, though
-    from where it stands nothing has happened.
-
-    Downloads are counted and shown, without a limit: those that began on the far side of the split were synchronised
-    to nobody, so the winner cannot know them."""
+    from where it stands nothing has happened."""
 
     name = "switch-healed"
     title = "switch healed, two actives meet"
 
     def cut(self, host: Host) -> None:
         host.unplug_switch(INTERFACE)
-
-    def limits(self, stage: Stage, seen: Seen) -> Iterator[Limit]:
-        yield nothing_lost(seen)
-        yield came_true("one owner again", seen.course.facts["back"])
