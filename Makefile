@@ -6,13 +6,17 @@ export PYTHONWARNINGS := default
 
 help:
 	@echo 'make lab      a cluster on a kernel with IPVS, and its failover drills: haman lab failover'
-	@echo 'make test     all tests: style, types, layers, unit, kernel'
+	@echo 'make test     the tests of every change: style, types, layers, unit, kernel, drills (three quarters of an hour)'
 	@echo 'make style    ruff: rules and format'
 	@echo 'make types    mypy --strict'
 	@echo 'make layers   the import rules between the packages'
 	@echo 'make unit     tests that need nothing but Python'
+	@echo 'make soak     simulated failovers for ten minutes on all processors (SECONDS=3600 for an hour)'
 	@echo 'make kernel   tests inside the laboratory, on a kernel with IPVS'
-	@echo 'make drills   every drill of make lab as a test, then each with its faults planted (half an hour, quiet machine)'
+	@echo 'make fuzz     ten minutes of broken packets for every parser of what comes from outside (ARGS="--seconds 3600")'
+	@echo 'make drills   the drills of every change, then two faults planted that must turn one red (eight minutes)'
+	@echo 'make rest     all other drills, and every fault in every drill and story that must notice it (an hour and a half)'
+	@echo 'make release  make test, and then make rest'
 	@echo 'make clean    remove what make made here (built kernels stay: ~/.cache/haman/kernels)'
 	@echo
 	@echo 'Root is asked for only to install Debian packages that are missing (haman/lab/packages.txt).'
@@ -27,11 +31,20 @@ lab: .venv/ready
 test: .venv/ready
 	@$(STAGE)
 
-style types layers unit kernel drills: .venv/ready
+release: .venv/ready
+	@$(STAGE) style types layers unit kernel drills rest
+
+style types layers unit kernel drills rest: .venv/ready
 	@$(STAGE) $@
+
+fuzz: .venv/ready
+	@$(PYTHON) -m tests.fuzz $(ARGS)
+
+soak: .venv/ready
+	@.venv/bin/haman simulate --for $(or $(SECONDS),600) --jobs $$(nproc)
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find haman tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help lab test style types layers unit kernel drills clean
+.PHONY: help lab test style types layers unit kernel drills rest release fuzz soak clean

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 from haman.errors import LabError
-from haman.kernel.netlink import enlarge
+from haman.kernel.buffers import enlarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

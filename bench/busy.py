@@ -36,7 +36,7 @@ def loop() -> None:
 
 async def director(cluster: Cluster, node: str) -> None:
     services = {service.name: service for service in cluster.services_of(node)}
-    board = Board(services, frozenset(), time.monotonic())
+    board = Board(services, {}, time.monotonic())
     checks = Checks(board, Tally(), lambda _: None, lambda _: None, lambda: None)
     questions = checks.add(services.values())
     checks.start(asyncio.get_running_loop(), budget_for(questions))

@@ -30,9 +30,16 @@ def server_addresses(servers: int) -> list[str]:
 
 
 def write(
-    path: Path, *, advert: str, services: int = 0, servers: int = 0, check: dict[str, Any] | None = None
+    path: Path,
+    *,
+    advert: str,
+    services: int = 0,
+    servers: int = 0,
+    check: dict[str, Any] | None = None,
+    routers: int = 1,
 ) -> Cluster:
-    """haman's file, written to `path`. services: how many, each on a port of its own and with all `servers`."""
+    """haman's file, written to `path`. services: how many, each on a port of its own and with all `servers`.
+    routers: how many, all on one interface; services are on the first one's VIP."""
     file: dict[str, Any] = {
         "cluster": "bench",
         "sync": False,
@@ -41,12 +48,13 @@ def write(
             for number, (name, address) in enumerate(DIRECTORS.items())
         },
         "routers": {
-            "public": {
+            f"r{number}": {
                 "interface": "eth0",
-                "vrid": 51,
+                "vrid": (50 + number) % 255 + 1,
                 "advert_interval": advert,
-                "addresses": [f"{VIP}/{PREFIX}"],
+                "addresses": [f"{VIP}/{PREFIX}" if number == 0 else f"10.1.0.{number}/{PREFIX}"],
             }
+            for number in range(routers)
         },
     }
     if check is not None:

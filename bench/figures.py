@@ -1,7 +1,8 @@
 """Measured numbers as data, and what is computed from them. Pure: no clock, no files.
 
-A Measurement has rows (one quantity each), a row has a cell for each program. Ratios are never stored: they follow
-from the cells, so they cannot disagree with them.
+A Measurement has rows (one quantity each), a row has a cell for each program. Ratios follow from the cells, so they
+cannot disagree with them; but where both programs ran in the same short turns, each run has a ratio of its own, which
+is told: on a busy machine it is steadier than the cells are.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ def at_quantile(samples: Sequence[float], quantile: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What haman's value shall not exceed: `ratio` times the peer's, or by `more` than haman's own in row `than`."""
+    """What haman's value shall not exceed: `ratio` times the peer's, or by `more` than haman's own in row `than`.
+
+    within_spread: instead, it shall be the peer's as far as can be told."""
 
     ratio: float | None = None
     more: float | None = None
     than: str = ""
+    within_spread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +61,30 @@ class Row:
     """what: the quantity in words, unique within a measurement. unit: "s" (shown as it fits), "MiB", or a word.
 
     cells: by program, OURS and one or more peers; the first peer is the one that the ratio is taken against.
+    paired: the ratios of the single runs, where these were made by turns.
     """
 
     what: str
     unit: str
     cells: Mapping[str, Cell]
     goal: Goal | None = None
+    paired: Cell | None = None
 
     @property
     def ratio(self) -> float | None:
         """Ours to the first peer's; None without one, or when the peer's is nothing."""
+        if self.paired is not None:
+            return self.paired.value
         peer = next((cell for name, cell in self.cells.items() if name != OURS), None)
         ours = self.cells.get(OURS)
         if ours is None or peer is None or not peer.value:
             return None
         return ours.value / peer.value
+
+    @property
+    def within_spread(self) -> bool | None:
+        """Whether some of the paired runs say less and some say more than the peer's; None where there are none."""
+        return None if self.paired is None else self.paired.low <= 1 <= self.paired.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +113,8 @@ class Measurement:
         goal, ours = row.goal, row.cells.get(OURS)
         if goal is None or ours is None:
             return None
+        if goal.within_spread:
+            return row.within_spread
         if goal.ratio is not None:
             return None if row.ratio is None else row.ratio <= goal.ratio
         if goal.more is not None:
@@ -117,6 +132,7 @@ class Measurement:
                 unit=row["unit"],
                 cells={name: Cell(**cell) for name, cell in row["cells"].items()},
                 goal=Goal(**row["goal"]) if row["goal"] else None,
+                paired=Cell(**row["paired"]) if row["paired"] else None,
             )
             for row in data["rows"]
         )

@@ -28,8 +28,8 @@ from haman.kernel.ipvs.encode import service_identity
 from haman.kernel.netlink import NETLINK_GENERIC, Netlink, family_number, generic
 from haman.lab.hosts import Network
 from haman.lab.waiting import until
-from haman.model.cluster import Protocol
 from haman.model.kernel import ServiceKey
+from haman.model.services import Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from haman.lab.software import Software
 
 INTERVALS: Final = {"1 s": 1.0, "100 ms": 0.1, "10 ms": 0.01}
-TURNS: Final = 1
+TURNS: Final = 7
 """How often each program gets its turn with each interval."""
 
 CUTS, STOPS = 3, 1
@@ -223,4 +223,4 @@ def measure_all(work: Path) -> Measurement:
 
 
 if __name__ == "__main__":
-    sys.exit(session.main("gap", measure_all, timeout=1500))
+    sys.exit(session.main("gap", measure_all, timeout=5400))

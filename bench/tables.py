@@ -36,9 +36,19 @@ def cell_text(cell: Cell | None, unit: str) -> str:
 def goal_text(goal: Goal | None) -> str:
     if goal is None:
         return ""
+    if goal.within_spread:
+        return "within the spread"
     if goal.ratio is not None:
         return f"<= {goal.ratio:g}x"
     return f"<= {goal.than} + {amount(goal.more or 0.0, 's')}"
+
+
+def ratio_text(row: Row) -> str:
+    """`0.98x`, and of paired runs their spread: `0.98x (0.95 - 1.01)`."""
+    if row.ratio is None:
+        return ""
+    spread = f" ({row.paired.low:.2f} - {row.paired.high:.2f})" if row.paired is not None else ""
+    return f"{row.ratio:.2f}x{spread}"
 
 
 def cells(measurement: Measurement) -> list[list[str]]:
@@ -53,7 +63,7 @@ def cells(measurement: Measurement) -> list[list[str]]:
 def _line(measurement: Measurement, row: Row, names: list[str], *, ratios: bool, goals: bool) -> list[str]:
     line = [row.what, *(cell_text(row.cells.get(name), row.unit) for name in names)]
     if ratios:
-        line.append("" if row.ratio is None else f"{row.ratio:.2f}x")
+        line.append(ratio_text(row))
     if goals:
         reached = measurement.reached(row)
         line += [goal_text(row.goal), "" if reached is None else "reached" if reached else "MISSED"]

@@ -7,6 +7,7 @@
     +-- KernelRefused      the kernel said no to one operation; carries the operation and its errno
     +-- KernelUnavailable  a kernel facility is missing altogether (no IPVS, no such interface)
     +-- NodeUnknown        this machine is not a director of the given cluster
+    +-- Refused            what the operator ordered is not done; the text says why, and how it would be
     +-- Unreachable        no haman answers on this machine's control socket
     +-- LabError           the laboratory itself broke: no kernel, no package, a host that did not start
 
@@ -67,6 +68,10 @@ class KernelUnavailable(HamanError):
 
 class NodeUnknown(HamanError):
     """No director of the configuration is this machine; the text lists those that are known."""
+
+
+class Refused(HamanError):
+    """What the operator ordered is not done; the text says why, and how it would be."""
 
 
 class Unreachable(HamanError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from haman import config
 from haman.config import node
+from haman.director import startable
 from haman.errors import NodeUnknown
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _text(examination: config.Examination) -> str:
     lines.append(f"{examination.source.name}: {verdict}")
     if examination.cluster:
         lines += [f"  {line}" for line in _summary(examination.cluster)]
+        lines += [f"  warning: {words}" for words in _unstartable(examination.cluster)]
+        lines += [f"  warning: {words}" for words in _unreadable(examination)]
     return "\n".join(lines)
 
 
@@ -80,6 +83,20 @@ def _here(cluster: Cluster) -> tuple[str | None, str]:
     return name, f"this machine is director {name}"
 
 
+def _unstartable(cluster: Cluster) -> list[str]:
+    """Programs that this machine could not start; of other machines nothing is known."""
+    name, _ = _here(cluster)
+    return [] if name is None else list(startable.findings(cluster, name))
+
+
+def _unreadable(examination: config.Examination) -> list[str]:
+    """Key files that this director could not use. Who asks may have no right to read them; haman run has."""
+    cluster = examination.cluster
+    if cluster is None or cluster.authentication is None or _here(cluster)[0] is None:
+        return []
+    return [str(examination.located(finding)) for finding in config.keys.read(cluster.authentication)[1]]
+
+
 def _json(examination: config.Examination) -> str:
     cluster = examination.cluster
     answer: dict[str, Any] = {
@@ -92,6 +109,8 @@ def _json(examination: config.Examination) -> str:
         answer["cluster"] = {
             "name": cluster.name,
             "node": _here(cluster)[0],
+            "cannot_be_started": _unstartable(cluster),
+            "cannot_be_read": _unreadable(examination),
             "directors": list(cluster.directors),
             "routers": {name: len(router.addresses) for name, router in cluster.routers.items()},
             "services": {name: len(service.servers) for name, service in cluster.services.items()},

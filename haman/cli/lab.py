@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from haman.lab.stories.base import Story
+
 TIMEOUT = 3600.0
 """Seconds after which a session counts as hung."""
-
-EVERYTHING = ("failover", "all")
-"""Names that stand for all drills."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit codes: 0 all limits held, 1 a drill broke, 2 unknown name, 3 a limit was missed or not measured."
     )
-    parser.add_argument("drills", nargs="*", metavar="NAME", help="a drill (see --list); `failover` is all of them")
-    parser.add_argument("--list", action="store_true", help="the drills and the faults that can be planted")
+    parser.add_argument(
+        "drills", nargs="*", metavar="NAME", help="a drill or story (see --list); `failover`, `stories` or `all`"
+    )
+    parser.add_argument("--list", action="store_true", help="drills, stories, and faults that can be planted")
     parser.add_argument("--advert", metavar="INTERVAL", help="with this advertisement interval only: 1s, 100ms, 10ms")
     parser.add_argument(
         "--plant", default="", metavar="FAULT", help="plant a fault; the drills that notice it must miss"
@@ -40,22 +41,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """See the epilog for the exit codes."""
     from haman.errors import LabError
-    from haman.lab import session
+    from haman.lab import choice
 
     if options.list or not options.drills:
         return _list(options.json)
-    names = [name for name in options.drills if name not in EVERYTHING]
     try:
-        session.tasks(names, options.advert, options.plant)
+        chosen = choice.choose(options.drills)
+        drills, stories = choice.work(chosen, options.advert, options.plant, options.software)
     except LabError as error:
         print(f"haman lab: {error}", file=sys.stderr)
         return 2
-    return _run(names, options)
+    names = list(dict.fromkeys(task.drill.name for task in drills))
+    return _run(names, [performance.story for performance in stories], options)
 
 
 def _list(as_json: bool) -> int:
     from haman.lab.drills.table import TABLE
     from haman.lab.plants import PLANTS
+    from haman.lab.stories.table import STORIES
 
     drills = [
         {
@@ -66,20 +69,29 @@ def _list(as_json: bool) -> int:
         }
         for entry in TABLE
     ]
+    stories = [
+        {"name": story.name, "title": story.title, "examples": story.examples, "planted faults": [*story.plants]}
+        for story in STORIES
+    ]
+    faults = {plant.name: plant.words for plant in PLANTS.values()}
+    faults |= {name: words for story in STORIES for name, words in story.plants.items()}
     if as_json:
-        print(json.dumps({"drills": drills, "planted faults": {p.name: p.words for p in PLANTS.values()}}, indent=2))
+        print(json.dumps({"drills": drills, "stories": stories, "planted faults": faults}, indent=2))
         return 0
-    print("drills:")
-    for drill in drills:
-        print(f"  {drill['name']:<18}{drill['title']:<42}{', '.join(drill['planted faults'])}")
+    names = max(len(str(name)) for name in (*(each["name"] for each in (*drills, *stories)), *faults)) + 2
+    titles = max(len(str(each["title"])) for each in (*drills, *stories)) + 2
+    for heading, entries in (("drills (failover)", drills), ("stories", stories)):
+        print(f"{heading}:")
+        for each in entries:
+            print(f"  {each['name']:<{names}}{each['title']:<{titles}}{', '.join(each['planted faults'])}")
     print("faults that can be planted:")
-    for plant in PLANTS.values():
-        print(f"  {plant.name:<18}{plant.words}")
+    for name, words in faults.items():
+        print(f"  {name:<{names}}{words}")
     return 0
 
 
-def _run(names: list[str], options: argparse.Namespace) -> int:
-    from haman.lab import report
+def _run(drills: list[str], stories: list[type[Story]], options: argparse.Namespace) -> int:
+    from haman.lab import packages, report
     from haman.lab.machine import Machine
     from haman.lab.prepare import prepare
     from haman.lab.results import exit_code
@@ -88,10 +100,12 @@ def _run(names: list[str], options: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr if options.json else sys.stdout, flush=True)
 
-    kernel = prepare(say, full=bool(options.plant))
+    packages.install(packages.named(name for story in stories for name in story.packages), say)
+    kernel = prepare(say, full=bool(options.plant or stories))
     say(f"kernel: {kernel.name} ({kernel.why})")
     command = [sys.executable, "-m", "haman.lab.session", "--plant", options.plant, "--software", options.software]
-    command += [word for name in names for word in ("--drill", name)]
+    command += [word for name in drills for word in ("--drill", name)]
+    command += [word for story in stories for word in ("--story", story.name)]
     command += ["--advert", options.advert] if options.advert else []
     show = Show(quiet=options.json)
     with ExitStack() as stack:

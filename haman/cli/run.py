@@ -16,6 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--config", "-c", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument("--node", help="which director this is (default: found by host name or address)")
+    parser.epilog = "Exit codes: 0 after an orderly stop, 1 it failed, 2 the configuration is wrong."
 
 
 def run(options: argparse.Namespace) -> int:

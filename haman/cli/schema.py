@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Write it to a file and name that in the first line of haman.yaml, as"
-        " `# yaml-language-server: $schema=haman.schema.json`: editors then complete and explain."
+        " `# yaml-language-server: $schema=haman.schema.json`: editors then complete and explain. Exit code: 0, always."
     )
 
 

@@ -4,6 +4,7 @@
     shape/       what the file looks like       forms/     how one value is written
     explain      schema errors -> mistakes      rules/     what several settings must agree on
     view         references followed            build      the file -> Cluster
+    keys         the secrets' files, on this machine
     examination  all of that in one go          node       which director is this machine?
     json_schema  for editors and for explain    reference  the reference page
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haman.config import source
+from haman.config import keys, source
 from haman.config.examination import Examination, examine
 from haman.config.json_schema import schema
 from haman.errors import ConfigError
@@ -43,4 +44,4 @@ def _cluster(examination: Examination) -> Cluster:
     return examination.cluster
 
 
-__all__ = ["DEFAULT_FILE", "Examination", "examine", "load", "parse", "schema", "source"]
+__all__ = ["DEFAULT_FILE", "Examination", "examine", "keys", "load", "parse", "schema", "source"]

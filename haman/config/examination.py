@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from haman.config import build, explain, rules, tree
-from haman.config.mistakes import Mistake, Path
+from haman.config.mistakes import Finding, Mistake, Path
 from haman.config.shape.file import File
 from haman.config.view import View
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from haman.config.source import Source
     from haman.model.cluster import Cluster
 
-_NAMED = ("directors", "routers", "checks", "services")
+_NAMED = ("directors", "routers", "groups", "trackers", "checks", "services")
 """Sections whose entries other parts of the file refer to by name."""
 
 
@@ -30,6 +30,11 @@ class Examination:
     cluster: Cluster | None
     mistakes: tuple[Mistake, ...]
     warnings: tuple[Mistake, ...]
+    tree: tree.Tree = field(repr=False, compare=False)
+
+    def located(self, finding: Finding) -> Mistake:
+        """For what is found out elsewhere than in the text: about the machine that reads it."""
+        return _located(self.tree, finding)
 
 
 def examine(source: Source) -> Examination:
@@ -37,20 +42,20 @@ def examine(source: Source) -> Examination:
     grown = tree.grow(source)
     mistakes = list(grown.mistakes)
     if grown.root is None:
-        return _examination(source, None, mistakes or [_empty(source)])
+        return _examination(grown, None, mistakes or [_empty(source)])
     if grown.root.value is None:
-        return _examination(source, None, [*mistakes, _empty(source)])
+        return _examination(grown, None, [*mistakes, _empty(source)])
     file, wrong, entries = _shaped(grown)
     # Where the YAML itself is wrong, what the schema then says about the same place helps nobody.
     places = {(mistake.spot.line, mistake.spot.column) for mistake in mistakes}
     mistakes += (mistake for mistake in wrong if (mistake.spot.line, mistake.spot.column) not in places)
     if file is None:
-        return _examination(source, None, mistakes)
+        return _examination(grown, None, mistakes)
     entries |= {mistake.path[:2] for mistake in grown.mistakes}
     view = _view(file, grown, entries)
     mistakes += _ruled(view, grown, entries)
     cluster = None if any(not mistake.warning for mistake in mistakes) else build.cluster(view)
-    return _examination(source, cluster, mistakes)
+    return _examination(grown, cluster, mistakes)
 
 
 def _shaped(grown: tree.Tree) -> tuple[File | None, list[Mistake], set[Path]]:
@@ -97,17 +102,15 @@ def _without(value: Any, path: Path) -> Any:
 def _ruled(view: View, grown: tree.Tree, wrong: Collection[Path]) -> list[Mistake]:
     """What the rules find. Of an entry that is wrong by itself only what is certain, and no warnings beside it."""
     return [
-        Mistake(
-            grown.source,
-            grown.spot(finding.path, at_key=finding.at_key),
-            finding.path,
-            finding.what,
-            finding.cure,
-            finding.warning,
-        )
+        _located(grown, finding)
         for finding in rules.findings(view)
         if not (wrong and finding.warning) and (finding.certain or finding.path[:2] not in wrong)
     ]
+
+
+def _located(grown: tree.Tree, finding: Finding) -> Mistake:
+    spot = grown.spot(finding.path, at_key=finding.at_key)
+    return Mistake(grown.source, spot, finding.path, finding.what, finding.cure, finding.warning)
 
 
 def _view(file: File, grown: tree.Tree, entries: Collection[Path]) -> View:
@@ -121,15 +124,16 @@ def _empty(source: Source) -> Mistake:
     return Mistake(source, tree.START, (), what, cure)
 
 
-def _examination(source: Source, cluster: Cluster | None, found: list[Mistake]) -> Examination:
+def _examination(grown: tree.Tree, cluster: Cluster | None, found: list[Mistake]) -> Examination:
     # What aliases repeat is one mistake, at several paths.
     once: dict[object, Mistake] = {}
     for mistake in found:
         once.setdefault((mistake.spot, mistake.what), mistake)
     found = sorted(once.values(), key=lambda mistake: (mistake.spot.line, mistake.spot.column))
     return Examination(
-        source,
+        grown.source,
         cluster,
         tuple(mistake for mistake in found if not mistake.warning),
         tuple(mistake for mistake in found if mistake.warning),
+        grown,
     )

@@ -25,12 +25,8 @@ _UNKNOWN = "extra_forbidden"
 """pydantic's word for a key that a model has not."""
 
 _LATER = {
-    "services.*.backup": "a remote site that takes over is not supported yet",
-    "routers.*.track.*.ping": "tracking by ping is not supported yet",
-    "routers.*.track.*.script": "tracking by a program is not supported yet",
     **dict.fromkeys(
-        (f"{check}.{kind}" for check in ("checks.*", "services.*.check") for kind in
-         ("https", "ssl", "dns", "ping", "udp", "smtp", "exec", "run", "script", "grpc")),
+        (f"{check}.{kind}" for check in ("checks.*", "services.*.check") for kind in ("smtp", "grpc")),
         "this kind of check is not supported yet",
     ),
 }  # fmt: skip

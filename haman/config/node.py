@@ -9,9 +9,9 @@ from haman.config.suggest import meant_or_known
 from haman.errors import NodeUnknown
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address
-
-    from haman.model.cluster import Cluster, Director
+    from haman.model.addresses import Address
+    from haman.model.cluster import Cluster
+    from haman.model.routers import Director
 
 _DISCARD = 9
 """Any port will do: nothing is sent."""
@@ -31,7 +31,7 @@ def find(cluster: Cluster, override: str | None = None) -> str:
         raise NodeUnknown(f"--node {override}: cluster '{cluster.name}' has no such director; {cure}")
     host = socket.gethostname()
     named = _by_host_name(cluster, host)
-    local = [director.name for director in cluster.directors.values() if is_local(director.address)]
+    local = [director.name for director in cluster.directors.values() if any(map(is_local, director.addresses))]
     if named and local and named not in local:
         raise NodeUnknown(
             f"the host name '{host}' is director '{named}', but this machine has the address of director"
@@ -49,13 +49,18 @@ def find(cluster: Cluster, override: str | None = None) -> str:
     )
 
 
-def is_local(address: IPv4Address) -> bool:
+def is_local(address: Address) -> bool:
     """Whether this machine (this network namespace) has `address`.
 
     The kernel is asked for a route: to an address of its own it goes from that very address. Binding a socket
     would say yes to everything where net.ipv4.ip_nonlocal_bind is set, as it is beside many proxies.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        probe = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError:  # a kernel without IPv6
+        return False
+    with probe:
         try:
             probe.connect((str(address), _DISCARD))
         except OSError:
@@ -82,4 +87,4 @@ def _by_host_name(cluster: Cluster, host: str) -> str | None:
 
 def _described(director: Director) -> str:
     names = "/".join((director.name, *director.hostnames))
-    return f"{names} ({director.address})"
+    return f"{names} ({', '.join(map(str, director.addresses))})"

@@ -23,6 +23,11 @@ def settings(file: File) -> Sync:
     return file.sync if isinstance(file.sync, Sync) else Sync.model_validate({})
 
 
+def closes(file: File) -> bool:
+    """Does a standby schedule nothing?"""
+    return wanted(file) and settings(file).backup_only
+
+
 def interface_for(view: View, director: str) -> str | None:
     """The interface that `director` synchronises over: its own, everybody's, else that of the first router."""
     sync = settings(view.file)

@@ -22,6 +22,11 @@ def main() -> int:
     with contextlib.suppress(OSError):
         # Whatever the elector's class is: neither we nor the hooks we start may starve the election.
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    with contextlib.suppress(OSError, ValueError):
+        # Short of memory, the kernel takes us, or a hook, before the elector: a director that is killed loses nothing.
+        score = Path("/proc/self/oom_score_adj")
+        if int(score.read_text()) < 0:
+            score.write_text("0")
     try:
         link = socket.socket(fileno=options.link_fd)
     except OSError as error:

@@ -13,6 +13,7 @@ from haman.model.kernel import (
     Key,
     ServiceKey,
     SysctlKey,
+    TableKey,
     TimeoutsKey,
 )
 from haman.plan.ops import Remove
@@ -29,15 +30,16 @@ _FIELD: dict[type[Any], str] = {
     DestinationKey: "destinations",
     DaemonKey: "daemons",
     TimeoutsKey: "timeouts",
+    TableKey: "tables",
 }
 
 
 def carried_out(ops: Iterable[Op], kernel: Kernel) -> Kernel:
     """`kernel` after operations that the kernel accepted. Like `plan.ops.simulate`, for thousands at once: each kind is
     copied once, and nothing is checked, as the real kernel did."""
-    changed: dict[str, dict[Any, Any]] = {}
+    changed: dict[str, Any] = {}
 
-    def of(field: str) -> dict[Any, Any]:
+    def of(field: str) -> Any:
         if field not in changed:
             changed[field] = dict(getattr(kernel, field))
         return changed[field]
@@ -60,7 +62,7 @@ def merged(dump: Kernel, believed: Kernel, touched: Collection[Key]) -> Kernel:
     touched) the dump may be older than our operation, so there we know better."""
     if not touched:
         return dump
-    fields = {field: dict(getattr(dump, field)) for field in _FIELD.values()}
+    fields: dict[str, Any] = {field: dict(getattr(dump, field)) for field in _FIELD.values()}
     services = {key for key in touched if isinstance(key, ServiceKey)}
     if services:
         everywhere = {*dump.destinations, *believed.destinations}

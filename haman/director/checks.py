@@ -5,24 +5,27 @@ Deciding happens in `health.board`; here results meet it, and what follows is ha
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from haman.health import expiry
 from haman.health.cadence import next_due
-from haman.model.cluster import HttpProbe
-from haman.model.transition import Kind
+from haman.model.checks import HttpProbe
 from haman.observe.journal import log
+from haman.probes import kinds
+from haman.probes.budget import capacity_for
 from haman.probes.question import Question
 from haman.probes.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from haman.health.board import Board
-    from haman.model.cluster import Check, Service, Target
+    from haman.model.checks import Check
+    from haman.model.services import Service, Target
     from haman.model.transition import Transition
     from haman.observe.tally import CheckLabels, Tally
     from haman.probes.budget import Budget
@@ -34,17 +37,20 @@ QUIET = 60.0
 
 @dataclass(slots=True)
 class _Asked:
-    """Those who share one question. answered: for the first time."""
+    """Those who share one question. answered: for the first time. warn_before, certificate: see health.expiry."""
 
     check: Check
     labels: CheckLabels
     targets: list[Target] = field(default_factory=list)
+    services: set[str] = field(default_factory=set)
     answered: bool = False
+    warn_before: float = 0.0
+    certificate: str | None = None
 
 
 class Checks:
-    """record: takes transitions. weights_changed: called with the services in which a verdict changed. first_checked:
-    called when a target was checked for the first time."""
+    """record: takes transitions. weights_changed: called with the services in which a weight changed. checked: called
+    when a target has become one that is checked."""
 
     def __init__(
         self,
@@ -52,13 +58,13 @@ class Checks:
         tally: Tally,
         record: Callable[[Transition], None],
         weights_changed: Callable[[Collection[str]], None],
-        first_checked: Callable[[], None],
+        checked: Callable[[], None],
     ) -> None:
         self._board = board
         self._tally = tally
         self._record = record
         self._weights_changed = weights_changed
-        self._first_checked = first_checked
+        self._checked = checked
         self._asked: dict[Question, _Asked] = {}
         self._complained = -QUIET
         self._noticed = self._noticed_at = 0.0  # what was noticed together has one time of day
@@ -68,17 +74,41 @@ class Checks:
     def add(self, services: Iterable[Service]) -> int:
         """Prepare the questions of these services. Returns how many there are in all."""
         for service in services:
-            if service.check is None:
-                continue
-            for target, server in service.targets():
-                question = Question.about(target, server, service.check)
+            for target, question, check in _questions(service):
                 asked = self._asked.get(question)
                 if asked is None:
-                    probe = "http" if isinstance(question.probe, HttpProbe) else "tcp"
-                    labels = (str(question.address), str(question.port), probe)
-                    asked = self._asked[question] = _Asked(service.check, labels)
+                    labels = (str(question.address), str(question.port), kinds.name(question.probe))
+                    probe = question.probe
+                    tls = probe.tls if isinstance(probe, HttpProbe) else None
+                    asked = self._asked[question] = _Asked(
+                        check, labels, warn_before=tls.warn_before if tls is not None else 0.0
+                    )
+                    if self._scheduler is not None:
+                        self._scheduler.add(question, asyncio.get_running_loop().time())
                 asked.targets.append(target)
+                asked.services.add(service.name)
         return len(self._asked)
+
+    def remove(self, service: Service) -> None:
+        """Ask for this one's servers no more, unless somebody else asks the same. Call it AFTER `add` of what takes
+        its place, so that what goes on is not begun anew."""
+        for target, question, _ in _questions(service):
+            asked = self._asked[question]
+            asked.targets.remove(target)
+            if not asked.targets:
+                del self._asked[question]
+                if self._scheduler is not None:
+                    self._scheduler.remove(question)
+
+    def resize(self) -> None:
+        """After questions came or went: as many at a time as this process may have descriptors for."""
+        if self._scheduler is not None:
+            self._scheduler.resize(capacity_for(len(self._asked)))
+
+    def forget(self, targets: Iterable[Target]) -> None:
+        """These are in no configuration any more."""
+        for target in targets:
+            self.latest.pop(target, None)
 
     def start(self, loop: asyncio.AbstractEventLoop, budget: Budget) -> None:
         """All are asked at once, as far as the budget allows; later they spread."""
@@ -104,12 +134,14 @@ class Checks:
         self._tally.check(asked.labels, result.outcome.value, result.latency)
         for target in asked.targets:
             self.latest[target] = result
+        if result.certificate_ends is not None:
+            self._look_at_certificate(asked, result.certificate_ends)
+        for service in asked.services:
+            self._tally.latency(service, result.latency)
         first = not asked.answered
         if result.conclusive:
+            asked.answered = True
             self._take(asked.targets, result, now)
-            if first:
-                asked.answered = True
-                self._first_checked()
         else:
             self._complain(result, now)
         in_doubt = not result.conclusive or any(self._board.health[target].in_doubt for target in asked.targets)
@@ -118,19 +150,40 @@ class Checks:
     def _take(self, targets: list[Target], result: Result, now: float) -> None:
         if now != self._noticed:
             self._noticed, self._noticed_at = now, time.time()
+        unchecked = self._board.unchecked
         changes: list[Transition] = []
-        services: set[str] = set()
         for target in targets:
-            told = self._board.result(target, passed=result.passed, words=result.words, now=now, at=self._noticed_at)
-            if any(change.kind is Kind.SERVER for change in told):
-                services.add(target.service)
-            changes += told
-        if services:
+            changes += self._board.result(
+                target,
+                passed=result.passed,
+                words=result.words,
+                now=now,
+                at=self._noticed_at,
+                weight=result.weight,
+            )
+        if services := self._board.take_reweighed():
             self._weights_changed(services)  # BEFORE anything is written down: the kernel comes first
         for change in changes:
+            self._record(change)
+        if self._board.unchecked != unchecked:
+            self._checked()
+
+    def _look_at_certificate(self, asked: _Asked, ends: float) -> None:
+        self._tally.certificate(asked.labels, ends)
+        address, port, _ = asked.labels
+        at = time.time()
+        change = expiry.transition(f"{address}:{port}", asked.certificate, ends, at, asked.warn_before)
+        asked.certificate = expiry.state(ends, at, asked.warn_before)
+        if change is not None:
             self._record(change)
 
     def _complain(self, result: Result, now: float) -> None:
         if now - self._complained >= QUIET:
             self._complained = now
             log.warning("checks: %s", result.words)
+
+
+def _questions(service: Service) -> Iterator[tuple[Target, Question, Check]]:
+    if service.check is not None:
+        for target, server in service.targets():
+            yield target, Question.about(target, server, service.check), service.check

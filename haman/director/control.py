@@ -1,30 +1,41 @@
-"""The control socket: one JSON line asks, one JSON line answers, the connection ends. Read-only so far.
+"""The control socket: one JSON line asks, one JSON line answers, the connection ends. Streams go on answering.
 
-    {"v": 1, "ask": "status"}        ->  {"v": 1, "answer": {...}}
-    anything else                    ->  {"v": 1, "error": "what is wrong with it"}
+    {"v": 1, "ask": "status"}                  ->  {"v": 1, "answer": {...}}
+    {"v": 1, "ask": "history", "last": 10}     ->  the same; what else a question holds is for who answers it
+    {"v": 1, "ask": "events", "after": 512}    ->  {"v": 1, "answer": {...}}, then a line for each thing to tell
+    anything else                              ->  {"v": 1, "error": "what is wrong with it"}
 
 Who may connect is the file's mode (0660). Clients are bounded in number, size and time, so the worst a mad one can
-do is to keep another waiting for PATIENCE.
+do is to keep another waiting for PATIENCE. Who follows a stream has a bounded buffer elsewhere, and is let go when
+it takes nothing for STALLED: it can come back and ask for what it missed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
+import inspect
 import json
 import os
+import pwd
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
+from haman.errors import HamanError
 from haman.observe.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Container, Mapping
     from pathlib import Path
 
 VERSION = 1
 CLIENTS = 32
 """Served at a time; further ones wait in the listening queue."""
+
+FOLLOWERS = 8
+"""Of these may follow streams; they stay as long as they like, and the rest is for questions."""
 
 LONGEST = 65536
 """Bytes of a question."""
@@ -32,17 +43,46 @@ LONGEST = 65536
 PATIENCE = 5.0
 """Seconds a client may take to ask, and again to take the answer."""
 
+STALLED = 60.0
+"""Seconds after which a follower that takes nothing is let go."""
+
 RETRY = 5.0
 """Seconds between attempts to make the socket where that is impossible (a full or read-only file system)."""
 
 
-class Control:
-    """answers: by question, who makes the answer. It is called on the loop and gives plain JSON values."""
+Question = dict[str, Any]
+"""What was asked, as it came: nothing in it but `v` and `ask` has been looked at."""
 
-    def __init__(self, path: Path, answers: Mapping[str, Callable[[], Any]]) -> None:
+
+class Control:
+    """answers: by question, who makes the answer: called on the loop, gives plain JSON values or something to await for
+    them; a HamanError is told to who asked. streams: by question, who makes the lines, some at a time. changing:
+    the questions that change something; who asks one of them is written to the log. group: its members may
+    connect, besides root."""
+
+    def __init__(
+        self,
+        path: Path,
+        answers: Mapping[str, Callable[[Question], Any]],
+        streams: Mapping[str, Callable[[Question], AsyncGenerator[list[Any]]]] | None = None,
+        changing: Container[str] = frozenset(),
+        group: str | None = None,
+    ) -> None:
         self._path = path
+        self._group = group
+        self._listening = False
+        self._changing = changing
         self._answers = answers
+        self._streams = streams or {}
+        self._following = 0
         self._seats = asyncio.Semaphore(CLIENTS)
+
+    def admit(self, group: str | None) -> None:
+        """From now on this group, and no other."""
+        if group != self._group:
+            self._group = group
+            if self._listening:
+                give(self._path, group)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -64,7 +104,9 @@ class Control:
         told = False
         while True:
             try:
-                return listen(self._path)
+                listener = listen(self._path, self._group)
+                self._listening = True
+                return listener
             except OSError as error:
                 if not told:
                     log.error("control socket %s: %s; trying again, `haman status` does not work", self._path, error)
@@ -76,9 +118,14 @@ class Control:
         try:
             with client, contextlib.suppress(OSError, TimeoutError):
                 client.setblocking(False)
-                async with asyncio.timeout(PATIENCE):
-                    question = await _line(loop, client)
-                answer = self._answer(question)
+                question = await _asked(loop, client)
+                stream = self._stream(question)
+                if stream is not None:
+                    await self._follow(loop, client, stream)
+                    return
+                if not isinstance(question, str) and str(question["ask"]) in self._changing:
+                    log.info("control socket: %s asked for by %s", question["ask"], peer(client))
+                answer = await self._answer(question)
                 # A status of ten thousand servers takes 0.1 s to write as JSON: not on the loop.
                 data = await asyncio.to_thread(json.dumps, {"v": VERSION, **answer})
                 async with asyncio.timeout(PATIENCE):
@@ -86,21 +133,108 @@ class Control:
         finally:
             self._seats.release()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
-        try:
-            question = json.loads(line)
-            version, name = question["v"], question["ask"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return {"error": 'a question is one line of JSON like {"v": 1, "ask": "status"}'}
-        if version != VERSION:
-            return {"error": f"this haman speaks version {VERSION} of the control protocol, not {version!r}"}
+    async def _answer(self, question: Question | str) -> dict[str, Any]:
+        if isinstance(question, str):
+            return {"error": question}
+        name = question["ask"]
         answer = self._answers.get(name) if isinstance(name, str) else None
         if answer is None:
-            return {"error": f"nobody here answers {name!r}; known: {', '.join(self._answers)}"}
-        return {"answer": answer()}
+            if isinstance(name, str) and name in self._streams:
+                return {"error": f"{FOLLOWERS} clients follow events already: end one of them"}
+            return {"error": f"nobody here answers {name!r}; known: {', '.join((*self._answers, *self._streams))}"}
+        try:
+            said = answer(question)
+            return {"answer": await said if inspect.isawaitable(said) else said}
+        except HamanError as error:
+            return {"error": str(error)}
+
+    def _stream(self, question: Question | str) -> AsyncGenerator[list[Any]] | None:
+        if isinstance(question, str) or not isinstance(question["ask"], str):
+            return None
+        begin = self._streams.get(question["ask"])
+        return begin(question) if begin is not None and self._following < FOLLOWERS else None
+
+    async def _follow(
+        self, loop: asyncio.AbstractEventLoop, client: socket.socket, stream: AsyncGenerator[list[Any]]
+    ) -> None:
+        """Until the client hangs up, or takes nothing for too long."""
+        self._following += 1
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                speaking = tasks.create_task(_speak(loop, client, stream))
+                while await loop.sock_recv(client, LONGEST):
+                    pass
+                speaking.cancel()
+        except* (OSError, TimeoutError):
+            pass
+        finally:
+            self._following -= 1
 
 
-def listen(path: Path) -> socket.socket:
+async def _asked(loop: asyncio.AbstractEventLoop, client: socket.socket) -> Question | str:
+    """Or what is wrong with it."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return _question(await _line(loop, client))
+    except TimeoutError:
+        return f"no question came within {PATIENCE:g} s"
+
+
+def _question(line: bytes) -> Question | str:
+    """Or what is wrong with it."""
+    try:
+        question = json.loads(line, parse_constant=_no_number)
+        version, _ = question["v"], question["ask"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 'a question is one line of JSON like {"v": 1, "ask": "status"}'
+    if not isinstance(question, dict) or type(version) is not int or version != VERSION:
+        return f"this haman speaks version {VERSION} of the control protocol, not {version!r}"
+    return question
+
+
+def _no_number(word: str) -> float:
+    """Python reads and writes NaN and Infinity, which are no JSON (RFC 8259, section 6) and no time of anything."""
+    raise ValueError(word)
+
+
+async def _speak(loop: asyncio.AbstractEventLoop, client: socket.socket, stream: AsyncGenerator[list[Any]]) -> None:
+    async with contextlib.aclosing(stream):
+        async for lines in stream:
+            data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+            async with asyncio.timeout(STALLED):
+                await loop.sock_sendall(client, data)
+    client.shutdown(socket.SHUT_RDWR)
+
+
+def peer(client: socket.socket) -> str:
+    """Who is at the other end, as the kernel says (SO_PEERCRED, unix(7))."""
+    pid, uid, gid = struct.unpack("=iii", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "?"
+    return f"user {name} (uid {uid}, gid {gid}), process {pid}"
+
+
+def give(path: Path, group: str | None) -> None:
+    """The file to `group`, else to root's. A group that is not there, or not ours to give, is complained about: then
+    only root may connect."""
+    try:
+        number = 0 if group is None else grp.getgrnam(group).gr_gid
+        if path.stat().st_gid == number:
+            return
+        own = os.getegid()
+        os.setegid(number)  # a file may be given to the group one is in, without further privilege (chown(2))
+        try:
+            os.chown(path, -1, number)
+        finally:
+            os.setegid(own)
+    except (KeyError, OSError) as error:
+        words = f"there is no group {group!r}" if isinstance(error, KeyError) else error.strerror
+        log.error("control socket %s: not given to group %s: %s", path, group or "root", words)
+
+
+def listen(path: Path, group: str | None = None) -> socket.socket:
     """A listening socket at `path`, put in place of an older one in one step: clients always find one.
 
     Raises OSError.
@@ -112,6 +246,8 @@ def listen(path: Path) -> socket.socket:
     try:
         listener.bind(str(temporary))
         temporary.chmod(0o660)
+        if group is not None:
+            give(temporary, group)
         listener.listen(128)
         temporary.replace(path)
     except OSError:

@@ -15,18 +15,20 @@ import contextlib
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from haman import config
-from haman.config import node as config_node
-from haman.director import withdraw
+from haman import paths
+from haman.director import loading, privileges, withdraw
 from haman.director.duty import Duty
 from haman.director.link import PATIENCE, Link
 from haman.errors import ConfigError, NodeUnknown
 from haman.kernel.addresses import Addresses
 from haman.kernel.ipvs import Ipvs
-from haman.model.elector import Goodbye, Heartbeat, Stopping
+from haman.kernel.nftables import PacketFilter
+from haman.model.elector import Goodbye, Heartbeat, Roles, Stopping
 from haman.model.transition import Kind, Transition
 from haman.observe import journal
 from haman.observe.journal import log
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from haman.model.cluster import Cluster
+    from haman.director.loading import Loaded
     from haman.model.elector import Message
+
+SAID = 0.2
+"""Seconds in which whoever asked for a reload gets its answer before this process ends for it."""
 
 FAREWELL = 12.0
 """Seconds for the last hooks. The elector waits 15 for us."""
@@ -72,16 +77,29 @@ class Daemon:
         self._link = Link(loop, self._socket, self._received)
         self._link.lost.add_done_callback(lambda _: self._decide(End.LOST))
         self._beat()
+        mistakes: tuple[str, ...] = ()
         try:
-            cluster, node = await asyncio.to_thread(self._read)
+            loaded = await self._load(self._file)
         except (ConfigError, NodeUnknown) as error:
             print(error, file=sys.stderr, flush=True)
-            self._link.send(Goodbye(code=2))
-            if self._link.lost.done():
-                await self._withdraw(self._link.lost.result())
-            return 2
-        journal.setup("director", cluster.log_format, cluster.log_level)
-        self._duty = Duty(cluster, node, self._file, self._link, Ipvs)
+            kept = await self._load_kept()
+            if kept is None:
+                self._link.send(Goodbye(code=2))
+                if self._link.lost.done():
+                    await self._withdraw(self._link.lost.result())
+                return 2
+            loaded, mistakes = kept, error.mistakes if isinstance(error, ConfigError) else (str(error),)
+        journal.setup("director", loaded.cluster.log_format, loaded.cluster.log_level)
+        self._duty = Duty(
+            loaded,
+            self._file,
+            self._link,
+            Ipvs,
+            PacketFilter(),
+            override=self._node,
+            begin_anew=self._begin_anew,
+            mistakes=mistakes,
+        )
         for message in self._early:
             self._duty.received(message)
         try:
@@ -97,9 +115,29 @@ class Daemon:
             self._link.close()
         return code
 
-    def _read(self) -> tuple[Cluster, str]:
-        cluster = config.load(self._file)
-        return cluster, config_node.find(cluster, self._node)
+    def _begin_anew(self) -> None:
+        asyncio.get_running_loop().call_later(SAID, self._decide, End.TERMINATED)
+
+    async def _load_kept(self) -> Loaded | None:
+        """What ran last, if this node plays its part by it already: a mistake in the file must not keep a director that
+        crashed from coming back."""
+        if not any(isinstance(message, Roles) for message in self._early):
+            return None
+        try:
+            kept = await self._load(paths.running_configuration())
+        except (ConfigError, NodeUnknown):
+            return None
+        return replace(kept, modified=0.0)
+
+    async def _load(self, file: Path) -> Loaded:
+        """In a thread that is gone afterwards, so that what is given up then is given up by all there are."""
+        with ThreadPoolExecutor(1) as reader:
+            loaded = await asyncio.get_running_loop().run_in_executor(reader, _read, file, self._node)
+        try:
+            privileges.keep(privileges.wanted(loaded.cluster))
+        except OSError as error:
+            log.warning("privileges that are not needed could not be given up: %s", error.strerror)
+        return loaded
 
     def _received(self, message: Message) -> None:
         if isinstance(message, Stopping):
@@ -121,6 +159,7 @@ class Daemon:
                 log.info("asked to end alone: the elector starts the director again")
                 return 0
             case End.STOPPING:
+                self._duty.relays.stop()
                 try:
                     async with asyncio.timeout(FAREWELL):
                         await self._duty.hooks.finish()
@@ -129,6 +168,7 @@ class Daemon:
                 return 0
             case End.LOST:
                 await self._withdraw(self._link.lost.result())
+                self._duty.relays.stop()
                 return 1
             case End.BROKEN:
                 return 1
@@ -179,6 +219,10 @@ class Daemon:
         log.error("%s", context.get("message"), exc_info=error)
         if error is not None and "handle" in context:
             self._decide(End.BROKEN)
+
+
+def _read(file: Path, node: str | None) -> Loaded:
+    return loading.remember(loading.load(file, node))
 
 
 def run(file: Path, node: str | None, sock: socket.socket) -> int:

@@ -8,6 +8,7 @@ and the elector gets one more period, one, to show that it is back.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from haman.errors import BadFrame
@@ -15,11 +16,10 @@ from haman.model.elector import Heartbeat
 from haman.wire import link
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Callable
 
-    from haman.model.elector import Message, ToElector
+    from haman.model.elector import Configure, Message, ToElector
 
 PATIENCE = 10.0
 """Seconds: what we grant the elector before its first heartbeat, and what we ask it to grant us."""
@@ -38,7 +38,7 @@ class Link:
         self._loop = loop
         self._socket = sock
         self._received = received
-        self._decoder = link.Decoder()
+        self._encoder, self._decoder = link.Encoder(), link.Decoder()
         self._outbox = bytearray()
         self.patience = PATIENCE
         self._heard = loop.time()
@@ -57,8 +57,18 @@ class Link:
         """Returns at once; what the elector does not take now waits here."""
         if self.lost.done():
             return
+        self._write(self._encoder.encode(message))
+
+    async def configure(self, message: Configure) -> None:
+        """The same for what may be large: put into bytes beside the loop. One at a time; what is sent meanwhile goes
+        before it."""
+        data = await asyncio.to_thread(self._encoder.encode, message)
+        if not self.lost.done():
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
         empty = not self._outbox
-        self._outbox += link.encode(message)
+        self._outbox += data
         if empty:
             self._flush()
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haman.model.kernel import DestinationKey, ServiceKey
+from haman.model.kernel import DestinationKey, ServiceKey, TableKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from haman.health.hysteresis import Health
     from haman.kernel.refusal import Refusal
-    from haman.model.cluster import Cluster, Router, Service, Target
+    from haman.model.cluster import Cluster
+    from haman.model.routers import Router
+    from haman.model.services import Service, Target
 
 NAMED = 3
 """So many examples are named in the words."""
@@ -46,6 +48,16 @@ def waiting(
     return found
 
 
+def services_of(cluster: Cluster, node: str, routers: Container[str]) -> set[str]:
+    """The names of the services behind these routers."""
+    return {
+        service.name
+        for router in cluster.routers_of(node)
+        if router.name in routers
+        for service in _behind(cluster, node, router)
+    }
+
+
 def _behind(cluster: Cluster, node: str, router: Router) -> Iterator[Service]:
     for service in cluster.services_of(node):
         if cluster.router_of(service) in (router, None):
@@ -61,6 +73,8 @@ def _table(router: Router, loaded: bool, refused: Sequence[Refusal]) -> str | No
 
 def _concerns(refusal: Refusal, router: Router) -> bool:
     key = refusal.op.key
+    if isinstance(key, TableKey):
+        return True  # which services need it is more than is worth finding out: haman status has the reason
     service = key.service if isinstance(key, DestinationKey) else key
     return isinstance(service, ServiceKey) and (service.address is None or service.address in router.vips)
 

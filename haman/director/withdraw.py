@@ -1,4 +1,4 @@
-"""Take the routers' VIPs off the NICs when nobody is left who owns them.
+"""Take the routers' VIPs off the NICs, with their routes and rules, when nobody is left who owns them.
 
 For the moment when the elector is dead or frozen: a peer takes over in its time, and this node must not answer for
 the VIPs beside it. What lies on `lo` stays, silent: packets that still arrive are forwarded on. The same step is what a
@@ -7,14 +7,17 @@ unit's ExecStopPost needs, hence it asks for no running director.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from haman.kernel import remembered
+from haman.errors import KernelRefused, KernelUnavailable
+from haman.kernel import remembered, sysctls
+from haman.kernel.routing import Routing
 from haman.model.elector import ElectorConfig
-from haman.model.kernel import AddressKey
+from haman.model.kernel import BACKUP_ONLY, AddressKey, SysctlConfig
 from haman.plan import desired
 from haman.plan.diff import diff
-from haman.plan.ops import Remove
+from haman.plan.ops import Remove, Set
 from haman.plan.ownership import of_elector
 
 if TYPE_CHECKING:
@@ -27,10 +30,20 @@ NOTHING = ElectorConfig(generation=0, node="", routers=())
 
 
 async def withdraw(addresses: Addresses, config: ElectorConfig) -> tuple[list[Remove], list[Refusal]]:
-    """Removes them at once, in one pass. `addresses` is open. Returns what was asked of the kernel and what it
-    refused; an address that was gone already counts as done."""
+    """Removes them at once, in one pass. `addresses` is open. Returns what was removed and what the kernel refused; an
+    address that was gone already counts as done. Where a director that holds no VIP schedules nothing, IPVS leaves
+    packets alone from then on."""
     ops = removals(config, await addresses.snapshot())
-    return ops, await addresses.apply(ops)
+    refused = await addresses.apply(ops)
+    if BACKUP_ONLY in remembered.load("addresses"):
+        refused += sysctls.apply([Set(BACKUP_ONLY, SysctlConfig("1"))])
+    # The VIPs were first: a route leads somewhere else at worst, an address answers beside its new owner.
+    with contextlib.suppress(KernelRefused, KernelUnavailable), contextlib.closing(Routing()) as routing:
+        ours = routing.snapshot()
+        ways = [*map(Remove, ours.rules), *map(Remove, ours.routes)]
+        refused += routing.apply(ways)
+        ops += ways
+    return ops, refused
 
 
 def removals(config: ElectorConfig, actual: Kernel) -> list[Remove]:

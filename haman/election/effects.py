@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from haman.model.addresses import Address
     from haman.model.transition import Role
 
 
@@ -35,4 +36,24 @@ class Changed:
     why: str
 
 
-Effect = Advertise | Announce | Changed
+@dataclass(frozen=True, slots=True)
+class Rivalled:
+    """Another router speaks as active, with `priority`, and this one stays active beside it. Told as often as the
+    rival is answered with an announcement, not for each of its advertisements."""
+
+    rival: Address
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the arbiter whether this standby may take the role. at: the question's name in the Ruling. interval: seconds
+    between two advertisements of whoever was active; an answer is wanted sooner than two of them. living: that one is
+    heard, and is worse than this router, which may preempt."""
+
+    at: float
+    interval: float
+    living: bool = False
+
+
+Effect = Advertise | Announce | Changed | Rivalled | Ask

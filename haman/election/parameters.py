@@ -1,4 +1,4 @@
-"""The arithmetic of RFC 9568, section 6.1. Seconds in, seconds out."""
+"""The arithmetic of RFC 9568, section 6.1, and for version 2 of RFC 3768, section 6.1. Seconds in, seconds out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LEAVE_SLACK = 0.5
 successor's process may be late, its packet may queue."""
 
 
-def skew(priority: int, interval: float) -> float:
-    """Skew_Time: ((256 - Priority) * Active_Adver_Interval) / 256."""
-    return (256 - priority) * interval / 256
+def skew(priority: int, interval: float, version: int = 3) -> float:
+    """Skew_Time: ((256 - Priority) * Active_Adver_Interval) / 256; in version 2 the interval is no part of it."""
+    return (256 - priority) * (interval if version == 3 else 1.0) / 256
 
 
-def active_down(priority: int, interval: float) -> float:
+def active_down(priority: int, interval: float, version: int = 3) -> float:
     """Active_Down_Interval: (3 * Active_Adver_Interval) + Skew_Time."""
-    return 3 * interval + skew(priority, interval)
+    return 3 * interval + skew(priority, interval, version)
 
 
 def patience(interval: float) -> float:
@@ -27,9 +27,16 @@ def patience(interval: float) -> float:
     return 3 * interval
 
 
+def longest_patience(interval: float) -> float:
+    """The silence after which a peer that is ready has taken over: any skew is below one interval (in version 2 below
+    a second, the shortest interval there is)."""
+    return 4 * interval
+
+
 def leave_bound(interval: float) -> float:
-    """How long a leaving router keeps serving when no successor is heard: any peer's skew is below one interval."""
-    return interval + LEAVE_SLACK
+    """How long a leaving router keeps serving when no successor is heard: its goodbye may be lost and is said again
+    after one interval, and any peer's skew is below one."""
+    return 2 * interval + LEAVE_SLACK
 
 
 def effective(priority: int, penalty: int) -> int:

@@ -8,85 +8,54 @@ Theory of operation. The RFC's three states are Down (its Initialize), Standby (
 
 * `Leaving`: an active router that was asked to stop, or must, has said so (priority 0) and goes on serving until its
   successor speaks, a linger longer, so that no moment has nobody on the VIP. It is still active to the world.
+  A role that is only `offered` is kept when nobody takes it.
 * Standby with `linger_until`: the same courtesy after a better router has taken over.
 * Standby with `adopting`: after a restart the VIP may still lie on the NIC. It stays there while nobody else is
-  heard, and is kept if this node becomes active; the first advertisement of a peer takes it off.
-* Preemption only once this node is `ready`, and after the operator's delay.
+  heard, and is kept if this node becomes active; the first advertisement of a peer takes it off, a linger later. It
+  stays as well while a fault is only `pending`.
+* Preemption only once this node is `ready`, and after the operator's delay. A fault may have been a cable, and what
+  was checked meanwhile is worth nothing: after it the node has to be called ready anew. A standby that is not ready is
+  patient for one interval more than the RFC says, so that a ready one of any priority goes first; unless it is
+  `eager`: what it still waits for makes it no worse than others at serving.
+* The last word to the neighbours is the active router's. Whoever takes itself for active tells them its own hardware
+  address. So each word of a rival is followed by an announcement, at once or as soon as the limit allows (`owed`). And
+  a router that was active, and left without hearing of a successor, may be what the neighbours still believe: when it
+  first hears an active router again, it says so in one advertisement of the lowest priority, which that one answers.
+  So does one that is leaving, when it first hears its successor, which may have been active already, behind a cut, and
+  have heard no goodbye. One that took over because of it knows (`Active.predecessor`), and just advertises.
+* Two families, one election. A router with IPv4 and IPv6 addresses advertises over both, and what it hears over either
+  drives this one machine. Equal priorities are a tie between two addresses, and those of one family may order two
+  routers differently than those of the other. So the leading family (IPv4) decides; see `_aside` for a rival that is
+  heard over the other one alone.
+
+* An arbiter, where there is one, has a say before a standby takes the role from one that is silent: see `gate`.
 
 The frozen-node rule. A process that was stopped, or a virtual machine that was paused, for longer than its peers'
 patience must not speak first: a peer may be active by now. So when an event finds an active router that has not
 advertised for `parameters.patience`, or a standby whose deadline passed that long ago, silence proves nothing: it
 gives up the role (no goodbye: that would pull down whoever is active now) and listens for a whole
-Active_Down_Interval.
+Active_Down_Interval. The addresses stay on the NIC meanwhile, as after a restart, if the stall was so short that a
+peer may still be waiting.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from haman.election import parameters
-from haman.election.effects import Advertise, Announce, Changed, Effect
-from haman.election.events import Assessed, Event, Heard, Readiness, Reconfigured, Start, Stop, Tick
-from haman.election.parameters import PRIORITY_LEAVING, PRIORITY_OWNER
+from haman.election import gate, parameters
+from haman.election.effects import Advertise, Announce, Ask, Changed, Effect, Rivalled
+from haman.election.events import Assessed, Event, Heard, Offer, Readiness, Reconfigured, Ruled, Start, Stop, Tick
+from haman.election.parameters import PRIORITY_LEAVING, PRIORITY_LOWEST, PRIORITY_OWNER
+from haman.election.states import RIVALS, Active, Down, Leaving, Peer, Standby, State, Tie, deadline, peer, role
 from haman.model.transition import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from ipaddress import IPv4Address
 
+    from haman.election.gate import Ruling
+    from haman.model.addresses import Address
     from haman.model.elector import RouterConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The active router last heard: its interval decides our patience (section 6.1)."""
-
-    address: IPv4Address
-    priority: int
-    interval: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """Stopped (fault None), or kept out of the election by a fault."""
-
-    fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standby:
-    active_down_at: float
-    peer: Peer | None = None
-    linger_until: float | None = None
-    preempt_at: float | None = None
-    adopting: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """`rivals`: who else was heard speaking as active since `announced_at`, each answered with an announcement."""
-
-    advertise_at: float
-    advertised_at: float
-    announced_at: float
-    peer: Peer | None = None
-    rivals: frozenset[IPv4Address] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """Serving on until `release_at`; `fault` says where it goes then: None is a stop."""
-
-    release_at: float
-    goodbye_at: float
-    fault: str | None
-    why: str
-    successor: Peer | None = None
-
-
-State = Down | Standby | Active | Leaving
 
 
 class Router:
@@ -101,21 +70,16 @@ class Router:
         self._adopting = adopting
         self._assessed = Assessed(None)
         self._waiting: str | None = "the director has not reported yet"
+        self._eager = False
         self._eligible_since: float | None = None
+        self._ruling: Ruling | None = None  # the arbiter's last
+        self._believed = False  # by neighbours, though it is not active, and nobody who is knows of it
 
     # -- what others may ask -------------------------------------------------------------------------------
 
     @property
     def role(self) -> Role:
-        match self.state:
-            case Down(fault=None):
-                return Role.STOPPED
-            case Down():
-                return Role.FAULT
-            case Standby():
-                return Role.STANDBY
-            case Active() | Leaving():
-                return Role.ACTIVE
+        return role(self.state)
 
     @property
     def holds(self) -> bool | None:
@@ -131,18 +95,17 @@ class Router:
                 return None if self._adopting else False
 
     @property
-    def deadline(self) -> float | None:
+    def announces(self) -> bool:
+        """May neighbours be told that the addresses are here? Not in a linger: by then a successor has the word."""
         match self.state:
-            case Down():
-                return None
-            case Standby() as standby:
-                return min(
-                    at for at in (standby.active_down_at, standby.linger_until, standby.preempt_at) if at is not None
-                )
-            case Active() as active:
-                return active.advertise_at
-            case Leaving() as leaving:
-                return min(leaving.release_at, leaving.goodbye_at)
+            case Active() | Leaving(successor=None):
+                return True
+            case Standby() | Leaving() | Down():
+                return False
+
+    @property
+    def deadline(self) -> float | None:
+        return deadline(self.state, self._reluctance, self._question)
 
     @property
     def priority(self) -> int:
@@ -151,16 +114,26 @@ class Router:
 
     @property
     def peer(self) -> Peer | None:
-        match self.state:
-            case Standby(peer=peer) | Active(peer=peer) | Leaving(successor=peer):
-                return peer
-            case Down():
-                return None
+        return peer(self.state)
+
+    @property
+    def rival(self) -> Peer | None:
+        """Who else is active for longer than a role takes to change hands."""
+        return self.state.peer if isinstance(self.state, Active) and self.state.rival_until is not None else None
+
+    @property
+    def held(self) -> str | None:
+        """Why the arbiter keeps it from taking the role, though its time has come."""
+        return self.state.held or None if isinstance(self.state, Standby) else None
 
     @property
     def waiting(self) -> str | None:
         """What keeps this node from taking the role from a living peer."""
         return self._waiting
+
+    @property
+    def eager(self) -> bool:
+        return self._eager
 
     # -- the one entry --------------------------------------------------------------------------------------
 
@@ -175,30 +148,38 @@ class Router:
                 yield from self._start(now)
             case Stop():
                 yield from self._stop(now)
+            case Offer(why):
+                yield from self._offer(why, now)
             case Heard():
                 yield from self._heard(event, now)
             case Tick():
                 yield from self._tick(now)
             case Assessed():
                 yield from self._assess(event, now)
-            case Readiness(waiting):
-                yield from self._ready(waiting, now)
+            case Readiness():
+                yield from self._ready(event, now)
             case Reconfigured(config):
                 yield from self._reconfigure(config, now)
+            case Ruled(ruling):
+                yield from self._ruled(ruling, now)
             case _:
                 assert_never(event)
 
     # -- 6.4.1 Initialize ------------------------------------------------------------------------------------
 
     def _start(self, now: float) -> Iterator[Effect]:
+        if isinstance(self.state, Leaving) and self.state.fault is None:
+            yield from self._stay(self.state, now, "the operator wants it to stay after all")
+            return
         if self.role is not Role.STOPPED:
             return
         adopting, self._adopting = self._adopting, False
         if self._assessed.fault is not None:
+            self._adopting = adopting and self._assessed.pending
             yield from self._to(Down(self._assessed.fault), now, "fault", self._assessed.fault)
             return
         # "If the Priority = 255 ... Send an ADVERTISEMENT ... Transition to the {Active} state"
-        if self.priority == PRIORITY_OWNER and self._waiting is None:
+        if self.priority == PRIORITY_OWNER and self._waiting is None and self.config.arbiter is None:
             yield from self._take_over(now, "owner", "this node owns the address (priority 255)")
             return
         # "Set the Active_Down_Timer to Active_Down_Interval. Transition to the {Backup} state"
@@ -208,43 +189,124 @@ class Router:
 
     def _heard(self, event: Heard, now: float) -> Iterator[Effect]:
         advert = event.advertisement
-        peer = Peer(event.source, advert.priority, advert.interval, now)
+        peer = self._peer(event, now)
         match self.state:
             # "If the Priority in the ADVERTISEMENT is 0, then: Set the Active_Down_Timer to Skew_Time"
             case Standby() as standby if advert.priority == PRIORITY_LEAVING:
-                soon = now + parameters.skew(self.priority, self._interval(standby))
+                soon = now + self._skew(self._interval(standby))
                 if standby.peer is not None and standby.peer.priority == PRIORITY_LEAVING:
                     # Said again: what a late timer has left of the skew must not start anew each time.
                     soon = min(soon, standby.active_down_at)
-                self.state = replace(standby, active_down_at=soon, preempt_at=None, peer=peer)
+                self.state = replace(standby, active_down_at=soon, preempt_at=None, peer=peer, held=None)
+            case Standby(peer=Peer(priority=parameters.PRIORITY_LEAVING, address=giver)) if _confesses(peer, giver):
+                pass  # it has not come back: whoever takes the role has not been heard yet
             case Standby() as standby if self._would_preempt(advert.priority):
                 self.state = self._weigh_preemption(standby, peer, now)
+                yield from self._confess(peer)
             # "If Preempt_Mode is False, or if the Priority in the ADVERTISEMENT is greater than or equal to the
             # local Priority, then: Set Active_Adver_Interval to Max Advertise Interval contained in the ADVERTISEMENT"
             case Standby() as standby:
-                self.state = replace(self._defer(standby, peer, now), preempt_at=None)
+                self.state = self._defer(standby, peer, now)
+                yield from self._confess(peer)
             # "If an ADVERTISEMENT is received with priority 0: Send an ADVERTISEMENT. Reset the Adver_Timer"
             case Active() as active if advert.priority == PRIORITY_LEAVING:
                 yield self._advertise(active, now)
-                yield from self._announce_against(event.source, now)
+                yield from self._announce_against(peer, now)
             # "If the Priority in the ADVERTISEMENT is greater than the local Priority, or the Priority ... is equal
             # ... and the primary IPvX address of the sender is greater than the local primary IPvX address"
-            case Active() if (advert.priority, event.source) > (self.priority, self.config.source):
-                cause = "priority_higher" if advert.priority > self.priority else "address_higher"
+            case Active() if advert.priority > self.priority:
                 why = f"{event.source} advertises priority {advert.priority}, ours is {self.priority}"
-                if advert.priority == self.priority:
-                    why += f"; equal, and its address is higher than {self.config.source}"
-                yield from self._yield(peer, now, cause, why)
+                yield from self._yield(peer, now, "priority_higher", why)
+            case Active() as active if advert.priority == self.priority and not event.leads:
+                yield from self._aside(active, event, peer, now)
+            case Active() if advert.priority == self.priority and _higher(event):
+                why = f"{event.source} advertises our own priority {self.priority}, and its address is higher than"
+                yield from self._yield(peer, now, "address_higher", f"{why} {event.own}")
             # "... else: Discard the ADVERTISEMENT. Send an ADVERTISEMENT immediately to assert the {Active} state to
             # the sending VRRP Router and to any learning bridges of the correct location of the Active Router."
             case Active() as active:
-                yield self._advertise(replace(active, peer=peer), now)
-                yield from self._announce_against(event.source, now)
+                tie = None if advert.priority == self.priority else active.tie
+                active = replace(active, peer=peer, tie=tie, rival_until=self._rival_until(active, peer, now))
+                yield self._advertise(active, now)
+                if not self._inherited(active, peer, now):
+                    yield from self._announce_against(peer, now)
             case Leaving() as leaving if advert.priority != PRIORITY_LEAVING and leaving.successor is None:
                 release = min(leaving.release_at, now + self.config.linger)
                 self.state = replace(leaving, successor=peer, release_at=release)
+                # The lowest priority would win against a router that has it too; that one hears the goodbye once more.
+                yield Advertise(PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING)
+            case Leaving() as leaving if advert.priority != PRIORITY_LEAVING:
+                self.state = replace(leaving, successor=peer)  # its silence counts from its last word
+            case Down(fault=str()) if advert.priority != PRIORITY_LEAVING:
+                self._adopting = False
+                yield from self._confess(peer)
             case Leaving() | Down():
                 pass
+
+    def _aside(self, active: Active, event: Heard, peer: Peer, now: float) -> Iterator[Effect]:
+        """Two active routers of one priority, and this word of the other came over the following family.
+
+        If we hear it over the leading family as well, that one decides, so this word alone changes nothing. If we do
+        not, the leading family is broken between us, one way or both, and time decides: the lower address yields
+        after the shortest patience (of the slower of the two), the higher one, should the other still be there, after
+        twice that. Either the leading family works one way, and whoever hears the other decides there and at once, or
+        it works no way, and both use this rule: never do both stay, and never do both yield. Until then no
+        advertisement is sent in answer: two that answered one another would do so without end.
+        """
+        patience = parameters.patience(max(self.config.advert_interval, peer.interval))
+        tie, higher = active.tie, _higher(event)
+        since = now if tie is None or now - tie.at > patience else tie.since
+        tie = Tie(since, now, patience)
+        if now - tie.since >= (patience if higher else 2 * patience):
+            why = f"{event.source} has advertised our own priority {self.priority} for {now - tie.since:.3g} s, over"
+            why = f"{why} IPv{event.source.version} alone"
+            yield from self._yield(peer, now, "address_higher" if higher else "tie_unsettled", why)
+            return
+        self.state = replace(active, peer=peer, tie=tie, rival_until=self._rival_until(active, peer, now))
+        if not higher and tie.since == now:
+            yield from self._announce_against(peer, now)
+
+    def _rival_until(self, active: Active, peer: Peer, now: float) -> float | None:
+        """Whoever loses the role in good order has its last word within an Active_Down_Interval. Who speaks as active
+        later than that took itself for alone. Who confesses (`_confess`) only was active: it counts for nothing."""
+        if now - self.since <= self._active_down(self.config.advert_interval) or peer.priority == PRIORITY_LOWEST:
+            return active.rival_until
+        return now + parameters.longest_patience(max(self.config.advert_interval, peer.interval))
+
+    def _outlasted(self, now: float) -> Iterator[Effect]:
+        """The other side of a tie over the following family has gone silent: it yielded, and had told the neighbours
+        its own hardware address, perhaps later than we told them ours."""
+        assert isinstance(self.state, Active)
+        self.state = _announced(replace(self.state, tie=None), now)
+        yield Announce()
+
+    def _confess(self, active: Peer) -> Iterator[Effect]:
+        """`active` is to announce its addresses again, since the neighbours may take us for it. To win nothing by it,
+        the advertisement carries the lowest priority; not 0, upon which the other standbys would get ready."""
+        if self._believed and active.priority > PRIORITY_LOWEST:
+            self._believed = False
+            yield Advertise(PRIORITY_LOWEST)
+
+    def _inherited(self, active: Active, peer: Peer, now: float) -> bool:
+        """Whoever gave us the role says that it was there: we know, and have told the neighbours since. But if it heard
+        our second word first, it may have announced after us."""
+        giver = active.predecessor
+        return giver is not None and _confesses(peer, giver) and now - self.since < self.config.advert_interval
+
+    def _peer(self, event: Heard, now: float) -> Peer:
+        """The sender, under the name it has in the leading family as long as it is heard there too: else the name
+        would change with each advertisement."""
+        advert, known = event.advertisement, self.peer
+        heard = Peer(event.source, advert.priority, advert.interval, now, now)
+        if (
+            known is None
+            or event.leads
+            or known.address.version == event.source.version
+            or known.priority != advert.priority
+            or now - known.named_at > parameters.patience(advert.interval)
+        ):
+            return heard
+        return replace(heard, address=known.address, named_at=known.named_at)
 
     def _would_preempt(self, heard: int) -> bool:
         """Section 6.1, Preempt_Mode: "The Router that owns the IPvX address(es) ... always preempts"."""
@@ -258,8 +320,15 @@ class Router:
         self._eligible_since = since
         at = since + self.config.preempt.after
         if self.config.preempt.after <= 0:
-            return replace(standby, peer=peer, adopting=False)
-        return replace(self._defer(standby, peer, now), preempt_at=max(at, now))
+            return replace(standby, peer=peer, linger_until=self._linger(standby, now))
+        return replace(
+            self._defer(standby, peer, now),
+            preempt_at=max(at, now),
+            first_asked=standby.first_asked,
+            asked=standby.asked,
+            living=standby.living,
+            held=standby.held,
+        )
 
     def _weigh_again(self, standby: Standby) -> None:
         """Priority, readiness or settings have changed, and with them perhaps the right to preempt. The next
@@ -267,14 +336,23 @@ class Router:
         peer, down = standby.peer, standby.active_down_at
         if peer is not None and peer.priority != PRIORITY_LEAVING and not self._would_preempt(peer.priority):
             self._eligible_since = None
-            down = max(down, peer.at + parameters.active_down(self.priority, peer.interval))
+            down = max(down, peer.at + self._active_down(peer.interval))
+        if down != standby.active_down_at:
+            standby = replace(standby, first_asked=None, asked=None, held=None)
         self.state = replace(standby, active_down_at=down, preempt_at=None)
 
     def _defer(self, standby: Standby, peer: Peer, now: float) -> Standby:
         if peer.priority >= self.priority:
             self._eligible_since = None
-        down = now + parameters.active_down(self.priority, peer.interval)
-        return replace(standby, active_down_at=down, peer=peer, adopting=False)
+        down = now + self._active_down(peer.interval)
+        linger = self._linger(standby, now)
+        return Standby(down, peer, linger_until=linger, adopting=standby.adopting)
+
+    def _linger(self, standby: Standby, now: float) -> float | None:
+        """An adopted address goes like that of a router which was beaten: its successor may have only just spoken."""
+        if standby.adopting and standby.linger_until is None:
+            return now + self.config.linger
+        return standby.linger_until
 
     # -- timers ------------------------------------------------------------------------------------------------
 
@@ -282,15 +360,23 @@ class Router:
         match self.state:
             case Standby() as standby:
                 if standby.linger_until is not None and now >= standby.linger_until:
-                    self.state = standby = replace(standby, linger_until=None)
-                # "If the Active_Down_Timer fires, then: Send an ADVERTISEMENT. ... Transition to the {Active} state"
-                if now >= standby.active_down_at:
-                    yield from self._take_over(now, *self._silence(standby, now))
-                elif standby.preempt_at is not None and now >= standby.preempt_at:
-                    yield from self._take_over(now, "preempting", self._preempting(standby))
-            # "If the Adver_Timer fires, then: Send an ADVERTISEMENT. Reset the Adver_Timer to Advertisement_Interval"
-            case Active() as active if now >= active.advertise_at:
-                yield self._advertise(active, now, scheduled=active.advertise_at)
+                    self.state = standby = replace(standby, linger_until=None, adopting=False)
+                if self._question is not None and now >= self._question:
+                    standby = self._questioned(standby, now)
+                    yield Ask(now, self._interval(standby), standby.living)
+                yield from self._if_time_has_come(standby, now)
+            case Active() as active:
+                # "If the Adver_Timer fires, then: Send an ADVERTISEMENT. Reset the Adver_Timer to
+                # Advertisement_Interval"
+                if now >= active.advertise_at:
+                    yield self._advertise(active, now, scheduled=active.advertise_at)
+                    if active.tie is not None and now - active.tie.at > active.tie.patience:
+                        yield from self._outlasted(now)
+                yield from self._pay(now)
+                if active.rival_until is not None and now >= active.rival_until and isinstance(self.state, Active):
+                    self.state = replace(self.state, rival_until=None)
+            case Leaving(offered=True) as leaving if now >= leaving.release_at:
+                yield from self._offered(leaving, now)
             case Leaving() as leaving if now >= leaving.release_at:
                 after = "no successor was heard" if leaving.successor is None else f"{leaving.successor.address} serves"
                 cause = "stop" if leaving.fault is None else "fault"
@@ -301,8 +387,63 @@ class Router:
                 self.state = replace(leaving, goodbye_at=again)
                 if leaving.successor is None:
                     yield Advertise(PRIORITY_LEAVING)
-            case Active() | Leaving() | Down():
+            case Leaving() | Down():
                 pass
+
+    def _if_time_has_come(self, standby: Standby, now: float) -> Iterator[Effect]:
+        # "If the Active_Down_Timer fires, then: Send an ADVERTISEMENT. ... Transition to the {Active} state"
+        if now >= standby.active_down_at + self._reluctance:
+            cause, why = self._silence(standby, now)
+        elif standby.preempt_at is not None and now >= standby.preempt_at:
+            cause, why = "preempting", self._preempting(standby)
+        else:
+            return
+        verdict: gate.Leave | gate.Wait | gate.Refusal = gate.Leave()
+        strict = self.config.arbiter is not None and self.config.arbiter.strict
+        if self.config.arbiter is not None and gate.needed(standby):
+            verdict = gate.judge(standby, self._ruling, self._interval(standby), now, strict=strict)
+            if standby.living and cause != "preempting":
+                verdict = gate.Wait()  # what was said while the other one lived was about that
+        match verdict:
+            case gate.Leave() if standby.held:
+                # What kept it from the arbiter may have kept it from the active router too: that one has its time to be
+                # heard now.
+                down = now + self._active_down(self._interval(standby))
+                self.state = Standby(down, standby.peer, standby.linger_until, adopting=standby.adopting)
+            case gate.Leave(words):
+                yield from self._take_over(now, cause, f"{why}; {words}" if words else why)
+            case gate.Wait():
+                self.state = replace(standby, held=standby.held or "")
+            case gate.Refusal(words):
+                adopting = standby.adopting and not strict
+                held = f"{why}, but the arbiter says no: {words}"
+                self.state = replace(standby, held=held, adopting=adopting)
+
+    @property
+    def _question(self) -> float | None:
+        """When the arbiter is to be asked next."""
+        if self.config.arbiter is None or not isinstance(self.state, Standby) or not gate.needed(self.state):
+            return None
+        standby, interval = self.state, self._interval(self.state)
+        if standby.asked is not None:
+            return gate.again_at(standby.asked, interval)
+        due = gate.asked_at(standby.active_down_at, self._skew(interval), interval)
+        return due if standby.preempt_at is None else min(due, standby.preempt_at)
+
+    def _questioned(self, standby: Standby, now: float) -> Standby:
+        peer = standby.peer
+        heard = peer is not None and now - peer.at < gate.OVERDUE * peer.interval
+        living = heard and peer is not None and self._would_preempt(peer.priority)
+        anew = standby.first_asked is None or living != standby.living
+        first = now if anew else standby.first_asked
+        self.state = standby = replace(standby, first_asked=first, asked=now, living=living)
+        return standby
+
+    def _ruled(self, ruling: Ruling, now: float) -> Iterator[Effect]:
+        if self._ruling is None or ruling.asked >= self._ruling.asked:
+            self._ruling = ruling
+        if isinstance(self.state, Standby):
+            yield from self._if_time_has_come(self.state, now)
 
     def _silence(self, standby: Standby, now: float) -> tuple[str, str]:
         peer = standby.peer
@@ -324,18 +465,26 @@ class Router:
     # -- tracking, readiness, operator ----------------------------------------------------------------------------
 
     def _assess(self, event: Assessed, now: float) -> Iterator[Effect]:
-        before, self._assessed = self.priority, event
+        if event.pending and not isinstance(self.state, Down):
+            # What a reload has added is judged in a moment. Until then nothing is known against a router that is up.
+            event = replace(event, fault=None, pending=False)
+        before, pending, self._assessed = self.priority, self._assessed.pending, event
         match self.state:
             case Down(fault=None):
                 pass
             case Down(fault=str()) if event.fault is None:
-                yield from self._listen(now, "fault_cleared", "the fault is gone; listening before it speaks")
+                if not pending:
+                    self._waiting, self._eager = "the servers have not been checked since the fault", False
+                adopting, self._adopting = self._adopting, False
+                why = "the fault is gone; listening before it speaks"
+                yield from self._listen(now, "fault_cleared", why, adopting=adopting)
             case Down() as down:
                 assert event.fault is not None
+                self._adopting = self._adopting and event.pending
                 self.state, self.why = replace(down, fault=event.fault), event.fault
             case Standby() if event.fault is not None:
                 yield from self._to(Down(event.fault), now, "fault", event.fault)
-            case Leaving(fault=None) as leaving if event.deaf:
+            case Leaving(fault=None, offered=False) as leaving if event.deaf:
                 yield from self._to(Down(), now, "stop", f"{leaving.why}; {event.fault}")
             case Active() | Leaving() if event.fault is not None and event.deaf:
                 yield from self._to(Down(event.fault), now, "fault", event.fault)
@@ -346,33 +495,45 @@ class Router:
             case Standby() as standby if self.priority != before:
                 self._weigh_again(standby)
             case Leaving(fault=str()) as leaving if event.fault is None:
-                yield from self._stay(leaving, now)
+                yield from self._stay(leaving, now, "the fault is gone")
             case Leaving(fault=str()) as leaving if event.fault is not None:
                 self.state = replace(leaving, fault=event.fault)
+            case Leaving(offered=True) as leaving if event.fault is not None:
+                self.state = replace(leaving, fault=event.fault, offered=False)
             case Standby() | Active() | Leaving():
                 pass
 
-    def _ready(self, waiting: str | None, now: float) -> Iterator[Effect]:
+    def _ready(self, event: Readiness, now: float) -> Iterator[Effect]:
+        waiting, self._eager = event.waiting, event.eager
         changed, self._waiting = (waiting is None) != (self._waiting is None), waiting
         match self.state:
             case Standby() as standby if changed:
                 self._weigh_again(standby)
                 beaten = standby.peer is None or self._would_preempt(standby.peer.priority)
-                if waiting is None and self.priority == PRIORITY_OWNER and beaten:
+                free = self.config.arbiter is None or not gate.needed(standby)
+                if waiting is None and self.priority == PRIORITY_OWNER and beaten and free:
                     yield from self._take_over(now, "owner", "this node owns the address (priority 255) and is ready")
             case Standby() | Active() | Leaving() | Down():
                 pass
 
     def _reconfigure(self, config: RouterConfig, now: float) -> Iterator[Effect]:
         before, self.config = self.config, config
+        if isinstance(self.state, Standby) and config.arbiter != before.arbiter:
+            self.state = replace(self.state, first_asked=None, asked=None, held=None)
+        moved = (config.interface, config.vrid) != (before.interface, before.vrid)
         match self.state:
             case Active() as active if config != before:
                 yield self._advertise(active, now)
-                if config.addresses != before.addresses:
-                    self.state = replace(self.state, announced_at=now)
+                # Later announcements are made by name, so a new name begins them anew.
+                if (config.addresses, config.name) != (before.addresses, before.name):
+                    self.state = _announced(self.state, now)
                     yield Announce()
+            case Standby() as standby if moved:
+                # What was heard, or not heard, in the old place says nothing about the new one.
+                down = max(standby.active_down_at, now + self._active_down(config.advert_interval))
+                self.state = replace(standby, active_down_at=down, preempt_at=None)
             case Standby(peer=None) as standby:
-                down = min(standby.active_down_at, now + parameters.active_down(self.priority, config.advert_interval))
+                down = min(standby.active_down_at, now + self._active_down(config.advert_interval))
                 self.state = replace(standby, active_down_at=down)
             case Standby() as standby if config != before:
                 self._weigh_again(standby)
@@ -388,7 +549,7 @@ class Router:
             case Active():
                 yield from self._leave(now, None, why)
             case Leaving() as leaving:
-                self.state = replace(leaving, fault=None, why=why)
+                self.state = replace(leaving, fault=None, why=why, offered=False)
             case Standby() | Down(fault=str()):
                 yield from self._to(Down(), now, "stop", why)
             case Down():
@@ -397,13 +558,15 @@ class Router:
     # -- the moves ---------------------------------------------------------------------------------------------------
 
     def _frozen(self, now: float) -> Iterator[Effect]:
-        adopting = False
         match self.state:
             case Active() as active:
                 gap, interval = now - active.advertised_at, self.config.advert_interval
+                adopting = gap <= parameters.longest_patience(interval)  # a peer may just be about to take over
             case Standby() as standby:
-                gap, interval = now - standby.active_down_at, self._interval(standby)
-                adopting = standby.adopting  # still nobody was heard holding the VIP
+                gap, interval = now - standby.active_down_at - self._reluctance, self._interval(standby)
+                if standby.held is not None and standby.asked is not None:
+                    gap = now - gate.again_at(standby.asked, interval)
+                adopting = standby.adopting and standby.linger_until is None  # nobody was heard holding the VIP
             case Down() | Leaving():
                 return
         if gap > parameters.patience(interval):
@@ -414,7 +577,9 @@ class Router:
         """6.4.2: "Send an ADVERTISEMENT. ... Broadcast a gratuitous ARP message ... Set the Adver_Timer to
         Advertisement_Interval. Transition to the {Active} state"."""
         yield Advertise(self.priority)
-        active = Active(now + self.config.advert_interval, advertised_at=now, announced_at=now)
+        known = self.peer
+        giver = known.address if known is not None and known.priority == PRIORITY_LEAVING else None
+        active = Active(now + self.config.advert_interval, advertised_at=now, announced_at=now, predecessor=giver)
         yield from self._to(active, now, cause, why)
         yield Announce()
 
@@ -425,32 +590,63 @@ class Router:
         One last advertisement goes out first. After a heal it may be the only one of ours that the winner hears, and
         only the winner can undo what we told the neighbours (keepalived: higher_prio_send_advert)."""
         yield Advertise(self.priority)
-        down = now + parameters.active_down(self.priority, peer.interval)
+        down = now + self._active_down(peer.interval)
         yield from self._to(Standby(down, peer, linger_until=now + self.config.linger), now, cause, why)
 
     def _listen(self, now: float, cause: str, why: str, *, adopting: bool = False) -> Iterator[Effect]:
-        down = now + parameters.active_down(self.priority, self.config.advert_interval)
+        down = now + self._active_down(self.config.advert_interval)
         yield from self._to(Standby(down, adopting=adopting), now, cause, why)
 
-    def _leave(self, now: float, fault: str | None, why: str) -> Iterator[Effect]:
+    def _leave(self, now: float, fault: str | None, why: str, *, offered: bool = False) -> Iterator[Effect]:
         interval = self.config.advert_interval
-        self.state = Leaving(now + parameters.leave_bound(interval), now + interval, fault, why)
+        release, again = now + parameters.leave_bound(interval), now + interval
+        owed = self.state.owed if isinstance(self.state, Active) else ()
+        self.state = Leaving(release, again, fault, why, offered=offered, owed=owed)
         self.why = f"leaving: {why}"
         yield Advertise(PRIORITY_LEAVING)
 
-    def _stay(self, leaving: Leaving, now: float) -> Iterator[Effect]:
+    def _offer(self, why: str, now: float) -> Iterator[Effect]:
+        if isinstance(self.state, Active):
+            yield from self._leave(now, None, why, offered=True)
+
+    def _offered(self, leaving: Leaving, now: float) -> Iterator[Effect]:
+        """The offer is over. Peers that heard it and stayed silent do not want the role, or exist no more; one that
+        took it and is not heard is a second active router, and the election settles that."""
+        peer = leaving.successor
+        if peer is None and self._slept(leaving, now):
+            why = f"{leaving.why}; this process stood still meanwhile, listening before it speaks"
+            yield from self._listen(now, "frozen", why)
+        elif peer is None:
+            self.why = f"{leaving.why}; nobody took the role over"
+            yield from self._resume(leaving, now)
+        else:
+            down = max(now, peer.at + parameters.active_down(self.priority, peer.interval))
+            yield from self._to(Standby(down, peer), now, "offered", f"{leaving.why}; {peer.address} serves")
+
+    def _stay(self, leaving: Leaving, now: float, why: str) -> Iterator[Effect]:
         """The reason to leave is gone, and this node still serves. While no successor has spoken it goes on: peers
         may exist no more, and if one is about to take over, the election settles it. A successor keeps the role."""
         peer = leaving.successor
-        if peer is None and now >= leaving.release_at:
-            yield from self._listen(now, "fault_cleared", "the fault is gone; listening before it speaks")
+        cause = "stop_cancelled" if leaving.fault is None else "fault_cleared"
+        if peer is None and (now >= leaving.release_at or self._slept(leaving, now)):
+            yield from self._listen(now, cause, f"{why}; listening before it speaks")
         elif peer is None:
-            self.why = "the fault is gone before anybody took over; serving on"
-            yield self._advertise(Active(now, advertised_at=now, announced_at=now), now)
+            self.why = f"{why} before anybody took over; serving on"
+            yield from self._resume(leaving, now)
         else:
-            down = now + parameters.active_down(self.priority, peer.interval)
+            down = now + self._active_down(peer.interval)
             standby = Standby(down, peer, linger_until=leaving.release_at)
-            yield from self._to(standby, now, "fault_cleared", f"the fault is gone; {peer.address} has taken over")
+            yield from self._to(standby, now, cause, f"{why}; {peer.address} has taken over")
+
+    def _slept(self, leaving: Leaving, now: float) -> bool:
+        """The frozen-node rule for one that leaves: had it been awake, it would have said something by now."""
+        due = min(leaving.goodbye_at, leaving.release_at)
+        return now - due + self.config.advert_interval > parameters.patience(self.config.advert_interval)
+
+    def _resume(self, leaving: Leaving, now: float) -> Iterator[Effect]:
+        active = Active(now, advertised_at=now, announced_at=now, owed=leaving.owed)
+        yield self._advertise(replace(active, announce_at=now if leaving.owed else None), now)
+        yield from self._pay(now)
 
     def _advertise(self, active: Active, now: float, *, scheduled: float | None = None) -> Advertise:
         """Advertise and re-arm. A scheduled advertisement keeps to its grid, so that lateness does not add up."""
@@ -459,18 +655,49 @@ class Router:
         self.state = replace(active, advertise_at=max(following, now + interval / 2), advertised_at=now)
         return Advertise(self.priority)
 
-    def _announce_against(self, rival: IPv4Address, now: float) -> Iterator[Effect]:
+    def _announce_against(self, rival: Peer, now: float) -> Iterator[Effect]:
         """A rival that thought itself active has told the neighbours its own hardware address. Each rival is answered
         at once, but only once per Active_Down_Interval, so that one that cannot hear us does not make us flood the
-        segment."""
+        segment; nor do many, forged ones, that each speak once. The shorter of both intervals counts: so soon may a
+        rival be active anew. What it says in between (it may have been restarted, and announced again) is answered
+        when that time is over."""
         assert isinstance(self.state, Active)
-        silence = parameters.active_down(self.priority, self.config.advert_interval)
-        if now - self.state.announced_at >= silence:
-            self.state = replace(self.state, announced_at=now, rivals=frozenset({rival}))
-            yield Announce()
-        elif rival not in self.state.rivals:
-            self.state = replace(self.state, rivals=self.state.rivals | {rival})
-            yield Announce()
+        active = self.state
+        interval = min(self.config.advert_interval, rival.interval)
+        due = active.announced_at + self._active_down(interval)
+        if now >= due:
+            self.state = _announced(active, now, rival)
+        elif rival.address not in active.rivals and len(active.rivals) < RIVALS:
+            self.state = replace(active, rivals=active.rivals | {rival.address})
+        else:
+            others = tuple(each for each in active.owed if each.address != rival.address)
+            at = due if active.announce_at is None else min(due, active.announce_at)
+            self.state = replace(active, owed=(*others, rival)[:RIVALS], announce_at=at)
+            return
+        yield from _answer(rival)
+
+    def _pay(self, now: float) -> Iterator[Effect]:
+        """One announcement for all that is owed, once the limit allows."""
+        match self.state:
+            case Active(announce_at=float() as due, owed=owed) as active if now >= due:
+                self.state = _announced(active, now, *owed)
+                yield from _answer(*owed)
+            case _:
+                pass
+
+    def _skew(self, interval: float) -> float:
+        return parameters.skew(self.priority, interval, self.config.version)
+
+    def _active_down(self, interval: float) -> float:
+        return parameters.active_down(self.priority, interval, self.config.version)
+
+    @property
+    def _reluctance(self) -> float:
+        """What a standby waits beyond its timer. The longest skew is below one interval, so with one interval more
+        whoever is not ready goes after whoever is, and those that are not go in the order of their priorities."""
+        if self._waiting is not None and not self._eager and isinstance(self.state, Standby):
+            return self._interval(self.state)
+        return 0.0
 
     def _interval(self, standby: Standby) -> float:
         """Active_Adver_Interval: the active router's, or ours while none was heard."""
@@ -478,6 +705,35 @@ class Router:
 
     def _to(self, state: State, now: float, cause: str, why: str) -> Iterator[Effect]:
         before = self.role
+        if before is Role.ACTIVE:
+            heir = self.state.successor if isinstance(self.state, Leaving) else peer(state)
+            self._believed = heir is None
         self.state, self.since, self.why = state, now, why
+        self._believed = self._believed and self.role is not Role.ACTIVE
         self._eligible_since = None
         yield Changed(before, self.role, cause, why)
+
+
+def _higher(event: Heard) -> bool:
+    """Is the sender's address above ours? They are compared as numbers, in network byte order (6.4.3)."""
+    return event.own is None or int(event.source) > int(event.own)
+
+
+def _confesses(peer: Peer, giver: Address) -> bool:
+    """Is that the last word of `giver`, which has said goodbye? It says it over each family."""
+    return peer.priority == PRIORITY_LOWEST and (peer.address == giver or peer.address.version != giver.version)
+
+
+def _announced(active: Active, now: float, *answered: Peer) -> Active:
+    """A new window of the limit on announcements, with nothing owed."""
+    return replace(
+        active, announced_at=now, rivals=frozenset(peer.address for peer in answered), owed=(), announce_at=None
+    )
+
+
+def _answer(*rivals: Peer) -> Iterator[Effect]:
+    """One that is just leaving (priority 0) is answered, and is nobody's trouble any more."""
+    yield Announce()
+    for rival in rivals:
+        if rival.priority != PRIORITY_LEAVING:
+            yield Rivalled(rival.address, rival.priority)

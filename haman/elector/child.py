@@ -32,6 +32,10 @@ BACK_OFF = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 STEADY = 30.0
 
+TURN = 4096
+"""Bytes of the director's that are read in one turn of the loop: a large configuration comes in thousands of frames,
+each below a millisecond's work, and adverts go out between them."""
+
 
 class Listener(Protocol):
     """What a child tells its owner."""
@@ -57,7 +61,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._socket: socket.socket | None = None
-        self._decoder = link.Decoder()
+        self._encoder, self._decoder = link.Encoder(), link.Decoder()
         self._outbox = bytearray()
         self._failures = 0
         self._started = 0.0
@@ -66,6 +70,11 @@ class Child:
         self._restart: asyncio.TimerHandle | None = None
         self._why = ""
         self._wanted = True
+
+    @property
+    def failures(self) -> int:
+        """How often in a row it has ended, without having run for STEADY seconds in between."""
+        return self._failures
 
     @property
     def pid(self) -> int | None:
@@ -85,7 +94,7 @@ class Child:
             )
         self._socket = ours
         self._pidfd = os.pidfd_open(self._process.pid)
-        self._decoder = link.Decoder()
+        self._encoder, self._decoder = link.Encoder(), link.Decoder()
         self._outbox.clear()
         self._why = ""
         self._started = self._beat = self._loop.time()
@@ -99,7 +108,7 @@ class Child:
         if self._socket is None:
             return
         empty = not self._outbox
-        self._outbox += link.encode(message)
+        self._outbox += self._encoder.encode(message)
         if empty:
             self._flush()
         if len(self._outbox) > BACKLOG:
@@ -112,6 +121,11 @@ class Child:
             self._readable()  # before believing silence, drain the inbox
             if self._loop.time() - self._beat > self._patience:
                 self.kill(f"was silent for {silent:.3g} s")
+
+    @property
+    def in_order(self) -> bool:
+        """It speaks, or there is none and a new one is due. Not so when one that is silent cannot even be killed."""
+        return self._socket is None or self._loop.time() - self._beat <= 2 * self._patience
 
     def kill(self, why: str) -> None:
         if self._process is not None and not self._why:
@@ -139,23 +153,26 @@ class Child:
         else:
             self._loop.remove_writer(self._socket)
 
-    def _readable(self) -> None:
-        while self._socket is not None:
-            try:
-                data = self._socket.recv(1 << 16)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._loop.remove_reader(self._socket)
-                return
-            self._take(data)
+    def _readable(self) -> bool:
+        """One turn's worth. Whether something was read."""
+        if self._socket is None:
+            return False
+        try:
+            data = self._socket.recv(TURN)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._socket)
+            return False
+        self._beat = self._loop.time()
+        self._take(data)
+        return True
 
     def _take(self, data: bytes) -> None:
         try:
             for message in self._decoder.feed(data):
-                self._beat = self._loop.time()
                 if isinstance(message, Heartbeat):
                     self._patience = message.patience
                 self._listener.child_said(message)
@@ -165,7 +182,8 @@ class Child:
     def _ended(self) -> None:
         assert self._process is not None
         assert self._socket is not None
-        self._readable()  # its last words count: why it ends
+        while self._readable():  # its last words count: why it ends
+            pass
         code = self._process.wait()
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
@@ -173,13 +191,13 @@ class Child:
         self._loop.remove_writer(self._socket)
         self._socket.close()
         self._socket = self._process = None
+        if self._loop.time() - self._started >= STEADY:
+            self._failures = 0
+        self._failures += 1
         why = self._why or (
             f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         )
         self._listener.child_gone(why, code)
         if self._wanted:
-            if self._loop.time() - self._started >= STEADY:
-                self._failures = 0
-            after = BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
-            self._failures += 1
+            after = BACK_OFF[min(self._failures, len(BACK_OFF)) - 1]
             self._restart = self._loop.call_later(after, self.start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Check
+    from haman.model.checks import Check
 
 
 def next_due(check: Check, due: float, ended: float, *, in_doubt: bool, first: bool, draw: float) -> float:

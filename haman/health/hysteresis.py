@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from haman.model.transition import Kind, Transition
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Check, Target
+    from haman.model.checks import Check
+    from haman.model.services import Target
 
 
 class Verdict(Enum):
@@ -27,8 +28,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """since: monotonic seconds of the verdict. streak: results in a row that speak against it. checked: a result
-    has come since this process started. proven: was up once, or adopted; only such a server may be kept by a floor.
+    """since: monotonic seconds of the verdict. streak: results in a row that speak against it. checked: results have
+    reached or confirmed the verdict since this process started, or was cut off. proven: was up once, or adopted; only
+    such a server may be kept by a floor. weight: what its check asks for, None for the configured one.
     """
 
     verdict: Verdict
@@ -38,11 +40,12 @@ class Health:
     streak: int = 0
     checked: bool = False
     proven: bool = False
+    weight: int | None = None
 
     @property
     def in_doubt(self) -> bool:
         """The next results may change the verdict, so they are wanted sooner."""
-        return self.verdict is Verdict.UNKNOWN or self.streak > 0
+        return not self.checked or self.streak > 0
 
 
 def cold(now: float) -> Health:
@@ -50,11 +53,10 @@ def cold(now: float) -> Health:
     return Health(verdict=Verdict.UNKNOWN, since=now, why="not checked yet", cause="start")
 
 
-def adopted(now: float) -> Health:
-    """A server the kernel serves already at the start of this process."""
-    return Health(
-        verdict=Verdict.UP, since=now, why="the kernel serves it already, not checked yet", cause="adopted", proven=True
-    )
+def adopted(now: float, weight: int | None = None) -> Health:
+    """A server the kernel serves already at the start of this process. weight: what its check asked for last."""
+    why = "the kernel serves it already, not checked yet"
+    return Health(verdict=Verdict.UP, since=now, why=why, cause="adopted", proven=True, weight=weight)
 
 
 def assumed(now: float) -> Health:
@@ -64,29 +66,57 @@ def assumed(now: float) -> Health:
     )
 
 
-def observe(health: Health, check: Check, *, passed: bool, words: str, now: float) -> Health:
-    """The health after one more result. `words` say what happened: "connection refused"."""
+def inherited(health: Health, check: Check | None, *, had_check: bool, same_question: bool, now: float) -> Health:
+    """What a server of a new configuration begins with, given the health it takes over. Another question is asked
+    anew, and until it is answered the old verdict holds."""
+    if check is None:
+        return health if not had_check else assumed(now)
+    if not had_check:
+        why = "its service has a check now, not asked yet"
+        return Health(verdict=Verdict.UP, since=health.since, why=why, cause="adopted", proven=True)
+    return health if same_question else doubted(health)
+
+
+def observe(health: Health, check: Check, *, passed: bool, words: str, now: float, weight: int | None = None) -> Health:
+    """The health after one more result. `words` say what happened: "connection refused". weight: what a passed check
+    asks for. That of a server that is up counts at once; of one that fails the last one stays."""
     match health.verdict, passed:
         case Verdict.UP, True:
-            return health if health.checked and not health.streak else replace(health, streak=0, checked=True)
+            if health.checked and not health.streak and health.weight == weight:
+                return health
+            return replace(health, streak=0, checked=True, weight=weight)
         case Verdict.DOWN, False:
-            return health if not health.streak else replace(health, streak=0)
+            return health if health.checked and not health.streak else replace(health, streak=0, checked=True)
         case Verdict.UNKNOWN, True:
-            return _up(now, f"first check passed: {words}")
+            return _up(now, weight, f"first check passed: {words}")
         case Verdict.DOWN, True:
             if health.streak + 1 >= check.rise:
-                return _up(now, f"{check.rise} of {check.rise} checks passed: {words}")
+                return _up(now, weight, f"{check.rise} of {check.rise} checks passed: {words}")
         case _, False:
             if health.streak + 1 >= check.fall:
                 why = f"{check.fall} of {check.fall} checks failed: {words}"
-                return Health(
-                    verdict=Verdict.DOWN, since=now, why=why, cause="check_failed", checked=True, proven=health.proven
+                return replace(
+                    health, verdict=Verdict.DOWN, since=now, why=why, cause="check_failed", streak=0, checked=True
                 )
-    return replace(health, streak=health.streak + 1, checked=True)
+    return replace(health, streak=health.streak + 1)
 
 
-def _up(now: float, why: str) -> Health:
-    return Health(verdict=Verdict.UP, since=now, why=why, cause="check_passed", checked=True, proven=True)
+def doubted(health: Health) -> Health:
+    """This node was cut off: what it found out meanwhile says more about itself than about the server. The verdict
+    stays, since there is no better one, until results confirm or change it."""
+    return replace(health, streak=0, checked=False)
+
+
+def _up(now: float, weight: int | None, why: str) -> Health:
+    return Health(
+        verdict=Verdict.UP,
+        since=now,
+        why=why,
+        cause="check_passed",
+        checked=True,
+        proven=True,
+        weight=weight,
+    )
 
 
 def transition(target: Target, before: Health, after: Health, at: float) -> Transition | None:

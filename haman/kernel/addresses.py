@@ -8,6 +8,7 @@ is started first. Dumps and notifications have a socket each, as one that overfl
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import importlib
 import socket
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from haman.errors import KernelRefused
 from haman.kernel.netlink import CREATE, EXCLUSIVE, NETLINK_ROUTE, Netlink, Request, attribute
 from haman.kernel.refusal import Refusal
-from haman.model.kernel import AddressConfig, AddressKey, Kernel
+from haman.model.kernel import AddressConfig, AddressKey, AddressState, Kernel
 from haman.plan.ops import Add
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _IFF_UP, _IFF_RUNNING, _IFF_LOWER_UP = 0x1, 0x40, 0x10000
 _NLM_F_DUMP_INTR = 0x10
 _RTM_NEWADDR, _RTM_DELADDR = 20, 21
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO = 1, 2, 6
-_IFA_F_NODAD = 0x02
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO = 1, 2, 3, 6
+_IFA_F_NODAD, _IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x02, 0x08, 0x40
 _FOR_EVER = 0xFFFFFFFF
 _ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index of the device
 _LIFETIMES = struct.Struct("=IIII")  # preferred, valid, created, changed
@@ -39,13 +40,19 @@ _RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 
 _HINTS = {errno.EACCES: " (IPv6 is switched off on that device: net/ipv6/conf/.../disable_ipv6)"}
 
+TOGETHER = 32
+"""Changes in one call of the kernel, about half a millisecond of them: who has more gives way to the loop between."""
+
 ATTEMPTS = 5
 """How often a dump that the kernel calls inconsistent is begun anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressAdded:
+    """It is new, or its state is."""
+
     key: AddressKey
+    config: AddressConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,21 @@ class Addresses:
         self._changes.close()
         self._dumps.close()
 
+    def is_ours(self, port: int) -> bool:
+        """Whether a notification that bears this port is about a change made here: those are known already, and with
+        many they arrive when other changes have followed. (About IPv6 the kernel does not say who it was.)"""
+        return port != 0 and port == self._changes.port
+
     async def snapshot(self) -> Kernel:
         """All addresses of all devices; nothing else is filled in. Raises KernelRefused."""
-        keys = [_key(message) for message in await self._dump(self._dumps.addr)]
-        return Kernel(addresses={key: AddressConfig() for key in keys if key is not None})
+        found: dict[AddressKey, AddressConfig] = {}
+        for number, message in enumerate(await self._dump(self._dumps.addr)):
+            key = _key(message)
+            if key is not None:
+                found[key] = _config(message)
+            if number % TOGETHER == 0:
+                await asyncio.sleep(0)
+        return Kernel(addresses=found)
 
     async def links(self) -> dict[str, bool]:
         """Every link by name, with whether it is up, has carrier and may carry traffic (RFC 2863's operational
@@ -98,7 +116,10 @@ class Addresses:
         """A dump that the kernel calls inconsistent is begun anew; a few times, as notifications mend the rest."""
         for _ in range(ATTEMPTS):
             try:
-                found = [message async for message in await command("dump")]
+                found = []
+                async for message in await command("dump"):
+                    found.append(message)
+                    await asyncio.sleep(0)  # decoding one takes a tenth of a millisecond
             except self._library.NetlinkError as error:
                 raise KernelRefused("dump addresses and links", error.code) from error
             if not any(message["header"]["flags"] & _NLM_F_DUMP_INTR for message in found):
@@ -106,18 +127,22 @@ class Addresses:
         return found
 
     async def apply(self, ops: Sequence[Op]) -> list[Refusal]:
-        """Adds and removes, in order, in the kernel before this coroutine first gives way. What is already as asked
-        counts as done. Operations on anything but addresses are passed over."""
-        refusals, asked = [], []
-        for op in ops:
-            if isinstance(op.key, AddressKey):
+        """Adds and removes, in order; the first TOGETHER are in the kernel before this coroutine gives way. What is
+        already as asked counts as done. Operations on anything but addresses are passed over."""
+        refusals: list[Refusal] = []
+        changes = [op for op in ops if isinstance(op.key, AddressKey)]
+        for start in range(0, len(changes), TOGETHER):
+            if start:
+                await asyncio.sleep(0)
+            asked = []
+            for op in changes[start : start + TOGETHER]:
+                assert isinstance(op.key, AddressKey)
                 try:
                     asked.append((op, _request(op, op.key, socket.if_nametoindex(op.key.device))))
                 except OSError:
                     if isinstance(op, Add):
                         refusals.append(Refusal(op, KernelRefused(str(op), errno.ENODEV)))
-        for start in range(0, len(asked), self._changes.batch):
-            refusals += self._execute(asked[start : start + self._changes.batch])
+            refusals += self._execute(asked)
         return refusals
 
     def _execute(self, batch: Sequence[tuple[Op, Request]]) -> list[Refusal]:
@@ -146,11 +171,17 @@ def _request(op: Op, key: AddressKey, index: int) -> Request:
     if ipv6:
         # A VIP must answer at once, also while a peer still has it, and must never be chosen as source.
         body += attribute(_IFA_CACHEINFO, _LIFETIMES.pack(0, _FOR_EVER, 0, 0))
+    if isinstance(op.config, AddressConfig) and op.config.label:
+        body += attribute(_IFA_LABEL, op.config.label.encode() + b"\0")
     return Request(_RTM_NEWADDR, CREATE | EXCLUSIVE, body)
 
 
 class Watch:
-    """`async for event in Watch()`: for ever, and over lost notifications."""
+    """`async for event in Watch()`: for ever, and over lost notifications. is_ours: by the port of who made a change,
+    which need not be told."""
+
+    def __init__(self, is_ours: Callable[[int], bool] = lambda port: False) -> None:
+        self._is_ours = is_ours
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self._events()
@@ -165,7 +196,7 @@ class Watch:
                     while True:
                         async for message in listener.get():  # it ends with each datagram
                             event = _event(message)
-                            if event is not None:
+                            if event is not None and not self._is_ours(message["header"]["pid"]):
                                 yield event
                 except OSError as error:
                     if error.errno != errno.ENOBUFS:
@@ -178,7 +209,7 @@ def _event(message: Any) -> Event | None:
             key = _key(message)
             if key is None:
                 return None
-            return AddressAdded(key) if kind == "RTM_NEWADDR" else AddressRemoved(key)
+            return AddressAdded(key, _config(message)) if kind == "RTM_NEWADDR" else AddressRemoved(key)
         case "RTM_NEWLINK" | "RTM_DELLINK":
             return LinkChanged(str(message.get("IFLA_IFNAME")))
     return None
@@ -194,3 +225,13 @@ def _key(message: Any) -> AddressKey | None:
     except OSError:
         return None
     return AddressKey(device, ip_address(text), message["prefixlen"])
+
+
+def _config(message: Any) -> AddressConfig:
+    """An address whose check failed is both: `dadfailed tentative`."""
+    flags = message.get("IFA_FLAGS") or message["flags"]
+    if flags & _IFA_F_DADFAILED:
+        return AddressConfig(AddressState.DUPLICATE)
+    label = str(message.get("IFA_LABEL") or "")
+    state = AddressState.TENTATIVE if flags & _IFA_F_TENTATIVE else AddressState.USABLE
+    return AddressConfig(state, label if ":" in label else "")  # else it is the device's own name

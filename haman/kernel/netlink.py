@@ -8,6 +8,7 @@ Sources: include/uapi/linux/netlink.h, genetlink.h, Documentation/userspace-api/
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -15,6 +16,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from haman.errors import KernelRefused, KernelUnavailable
+from haman.kernel.buffers import enlarge
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -25,7 +27,7 @@ REQUEST, ACK, DUMP, EXCLUSIVE, CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
 _NOOP, _ERROR, _DONE = 1, 2, 3
 _LAST = (_ERROR, _DONE)
 _INTERRUPTED = 0x10
-_SOL_NETLINK, _CAP_ACK = 270, 10
+_SOL_NETLINK, _CAP_ACK, _GET_STRICT_CHECK = 270, 10, 12
 _GENERIC_CONTROL, _GET_FAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 3, 1, 2
 
 _HEADER = struct.Struct("=IHHII")  # length, kind, flags, sequence number, port
@@ -41,6 +43,10 @@ _LARGEST_ANSWER = 64 << 10
 """The kernel fills up to 32 KiB per answer of a dump when it sees that the reader has the room."""
 _PATIENCE = 5
 """Seconds. The answer is there when `send` returns; this only bounds what must not happen."""
+
+
+ATTEMPTS = 5
+"""How often a dump is begun."""
 
 
 class Request(NamedTuple):
@@ -61,13 +67,20 @@ class Netlink:
     batch: how many requests may go into one `execute`; more could lose answers (ENOBUFS) if all were refused.
     """
 
-    def __init__(self, protocol: int) -> None:
-        """Raises KernelUnavailable where there are no netlink sockets of this protocol."""
+    def __init__(self, protocol: int, *, strict: bool = False) -> None:
+        """strict: the kernel takes what stands in the header of a dump request as a filter (NETLINK_GET_STRICT_CHK).
+        Raises KernelUnavailable where there are no netlink sockets of this protocol."""
         self._protocol = protocol
+        self._strict = strict
         self._sequence = 0
         self._answer = bytearray(_LARGEST_ANSWER)
         self._socket = self._open()
         self.batch = min(500, self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2048)
+
+    @property
+    def port(self) -> int:
+        """By which notifications of changes say who made them; another one after an answer was lost."""
+        return int(self._socket.getsockname()[0])
 
     def close(self) -> None:
         self._socket.close()
@@ -148,6 +161,14 @@ class Netlink:
         if changed:
             raise DumpInterrupted
 
+    def messages(self, request: Request, what: str) -> list[bytes]:
+        """The bodies of a whole dump, begun anew while the table changes under it. Raises KernelRefused, with `what`
+        in words if it never stands still."""
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(DumpInterrupted):
+                return [bytes(buffer[start:end]) for buffer, spans in self.dump(request) for start, end in spans]
+        raise KernelRefused(f"dump {what}: the table never stands still", errno.EAGAIN)
+
     def _open(self) -> socket.socket:
         try:
             opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, self._protocol)
@@ -155,6 +176,9 @@ class Netlink:
             raise KernelUnavailable(f"no netlink sockets of protocol {self._protocol}: {error.strerror}") from error
         opened.connect((0, 0))  # the kernel; nobody else's messages are let in
         opened.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)  # errors do not repeat the request
+        if self._strict:
+            with contextlib.suppress(OSError):  # before Linux 4.20 everything is dumped, and the reader has to look
+                opened.setsockopt(_SOL_NETLINK, _GET_STRICT_CHECK, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _PATIENCE, 0))
         enlarge(opened, socket.SO_SNDBUF, _BUFFER)
         enlarge(opened, socket.SO_RCVBUF, _BUFFER)
@@ -177,15 +201,6 @@ class Netlink:
             code = errno.ETIMEDOUT if error.errno == errno.EAGAIN else error.errno or errno.EIO
             raise KernelRefused("netlink answer", code) from error
         return messages(self._answer, size)
-
-
-def enlarge(opened: socket.socket, which: int, size: int) -> None:
-    """Set SO_SNDBUF or SO_RCVBUF beyond the system's limit where we may (CAP_NET_ADMIN), else up to it."""
-    force = {socket.SO_SNDBUF: 32, socket.SO_RCVBUF: 33}[which]  # SO_SNDBUFFORCE, SO_RCVBUFFORCE
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, force, size)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, which, size)
 
 
 def messages(buffer: bytes | bytearray, size: int) -> list[tuple[int, int, int, int, int]]:

@@ -7,22 +7,20 @@ could have gone, which is the harmless mistake.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from haman import paths
-from haman.model.cluster import Protocol
-from haman.model.kernel import AddressKey, DaemonKey, DaemonRole, Key, ServiceKey
+from haman import files, paths
+from haman.model.kernel import AddressKey, DaemonKey, DaemonRole, GuePortKey, Key, ServiceKey, SysctlKey, TableKey
+from haman.model.services import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def load(name: str) -> frozenset[Key]:
-    """`name`: `addresses` or `ipvs`."""
+    """`name`: `addresses`, `ipvs` or `realserver`."""
     try:
         entries = json.loads((paths.owned_directory() / f"{name}.json").read_text())
         return frozenset(_key(entry) for entry in entries)
@@ -35,16 +33,8 @@ def save(name: str, keys: Iterable[Key]) -> None:
 
     Raises OSError when the directory cannot be written.
     """
-    directory = paths.owned_directory()
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     entries = sorted((_entry(key) for key in keys), key=str)
-    temporary = directory / f".{name}.json.{os.getpid()}"
-    try:
-        temporary.write_text(json.dumps(entries, indent=0))
-        temporary.replace(directory / f"{name}.json")
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+    files.replace(paths.owned_directory() / f"{name}.json", json.dumps(entries, indent=0))
 
 
 def _entry(key: Key) -> dict[str, Any]:
@@ -57,6 +47,12 @@ def _entry(key: Key) -> dict[str, Any]:
             return {"kind": "service", "protocol": protocol.value, "address": str(address), "port": port}
         case DaemonKey(role):
             return {"kind": "daemon", "role": role.value}
+        case GuePortKey(version, port):
+            return {"kind": "gue", "version": version, "port": port}
+        case TableKey():
+            return {"kind": "table"}
+        case SysctlKey(path):
+            return {"kind": "setting", "path": path}
         case _:
             raise TypeError(f"{key!r} goes away with its owner or never, so it is not remembered")
 
@@ -71,5 +67,11 @@ def _key(entry: dict[str, Any]) -> Key:
             return ServiceKey.at(Protocol(entry["protocol"]), ip_address(entry["address"]), int(entry["port"]))
         case "daemon":
             return DaemonKey(DaemonRole(entry["role"]))
+        case "gue":
+            return GuePortKey(int(entry["version"]), int(entry["port"]))
+        case "table":
+            return TableKey()
+        case "setting":
+            return SysctlKey(str(entry["path"]))
         case other:
             raise ValueError(f"unknown kind {other!r}")

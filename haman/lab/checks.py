@@ -1,4 +1,5 @@
-"""The project's tests, in the stages of `make test`: `python -m haman.lab.checks [STAGE...]`; all of STAGES without.
+"""The project's tests, in stages: `python -m haman.lab.checks [STAGE...]`; those of `make test` if none is named, and
+`rest` besides before a release.
 
 Every stage runs even if one before it failed; the last line sums up and ends as pytest's does, `N passed, N failed`.
 A stage that breaks, or cannot run, counts as one failed test: nothing is left out in silence.
@@ -6,56 +7,37 @@ A stage that breaks, or cannot run, counts as one failed test: nothing is left o
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
-from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from xml.etree import ElementTree
 
 from haman.errors import LabError
-from haman.lab import suites
+from haman.lab import ahead, packages, suites
 from haman.lab.covers import PROJECT
 from haman.lab.prepare import prepare
+from haman.lab.reports import UNMEASURED, Outcome, Sitting, counted, failures, left_out, passed
 from haman.lab.signals import unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+MOST_HEARD_AGAIN: Final = 8
+"""Failures; more of them are no accident of the machine's."""
 
-@dataclass(frozen=True)
-class Outcome:
-    """Tests counted; broken: how many stages, or parts of one, failed otherwise than by a test."""
-
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    broken: int = 0
-
-    def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
-
-    @property
-    def good(self) -> bool:
-        return not self.failed and not self.broken
-
-
-def counted(report: Path, status: int) -> Outcome:
-    """From the junit report and the exit status of one pytest, which may have died before it wrote one."""
-    tests = failed = skipped = 0
-    if report.exists():
-        for suite in ElementTree.parse(report).iter("testsuite"):
-            tests += int(suite.get("tests", 0))
-            failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-            skipped += int(suite.get("skipped", 0))
-    return Outcome(tests - failed - skipped, failed, skipped, broken=int(bool(status) and not failed))
+MOST_LOST: Final = 2
+"""Sittings that ended without a report."""
 
 
 def summary(outcomes: dict[str, Outcome]) -> str:
     """The last line."""
     whole = sum(outcomes.values(), Outcome())
     words = [f"{name} {'ok' if outcome.good else 'failed'}" for name, outcome in outcomes.items()]
+    if whole.unsteady:
+        words.append(f"{whole.unsteady} unsteady")
     if whole.skipped:
         words.append(f"{whole.skipped} skipped")
     failed = whole.failed + whole.broken
@@ -76,29 +58,97 @@ def _commands(*commands: Sequence[str]) -> Callable[[Path], Outcome]:
     return stage
 
 
-def _pytest(results: Path, marks: str) -> Outcome:
-    """The tests of these marks that run on the host."""
+def heard_again(
+    results: Path, first: Callable[[Path], Sequence[Sitting]], again: Callable[[Sequence[str], Path], Sequence[Sitting]]
+) -> Outcome:
+    """Tests, and those of them that failed once more, with nothing beside them.
+
+    On a shared machine a test can fail because all stood still for seconds, and a user-mode kernel can die. A test that
+    passes alone counts as passed, but is named at the end as unsteady, with why it had failed: somebody has to look.
+    What a pytest that died was told to run is heard alone too, and its failures then once more, as everybody's. Of many
+    failures none is heard again. What could not be measured in any hearing has neither passed nor failed: it counts as
+    skipped, and is named.
+
+    results: an existing, empty folder.
+    """
+    sat = first(results)
+    outcome = sum(map(counted, sat), Outcome())
+    failed = {test: why for each in sat for test, why in failures(each.report).items()}
+    lost = [each for each in sat if each.died]
+    otherwise = outcome.broken > len(lost)
+    wrong = [test for test, why in failed.items() if UNMEASURED not in why]
+    if otherwise or len(wrong) > MOST_HEARD_AGAIN or len(lost) > MOST_LOST or not (failed or lost):
+        return outcome
+    tests = [*failed, *(test for each in lost for test in each.tests)]
+    print(f"heard again, alone: {', '.join(tests)}", flush=True)
+    second = again(tests, results / "again")
+    once = {test: why for each in second for test, why in failures(each.report).items() if test not in failed}
+    third = again([*once], results / "once-more") if once else []
+    failed |= once
+    judged = sum(map(counted, (*second, *third)), Outcome())
+    acquitted = {test for each in (*second, *third) for test in passed(each.report)}
+    words = [f"unsteady: {test}: {why}" for test, why in failed.items() if test in acquitted]
+    words += [f"unsteady: pytest died ({_end(each)}) over {' '.join(each.tests)}" for each in lost]
+    last = {test: why for each in (*second, *third) for test, why in failures(each.report).items()}
+    unacquitted = {test: (why, last.get(test, why)) for test, why in failed.items() if test not in acquitted}
+    unmeasured = {test: why for test, (first, why) in unacquitted.items() if UNMEASURED in first and UNMEASURED in why}
+    guilty = [f"failed: {test}: {why}" for test, (_, why) in unacquitted.items() if test not in unmeasured]
+    words += [f"not measured: {test}: {why}" for test, why in unmeasured.items()]
+    return Outcome(
+        passed=outcome.passed + judged.passed,
+        failed=len(guilty),
+        skipped=outcome.skipped + judged.skipped + len(unmeasured),
+        broken=judged.broken,
+        unsteady=len(words) - len(unmeasured),
+        words=(*guilty, *words, *(line for each in sat for line in left_out(each.report))),
+    )
+
+
+def _end(sitting: Sitting) -> str:
+    return sitting.end or f"status {sitting.status}"
+
+
+def _pytest(results: Path, *what: str) -> list[Sitting]:
+    """One pytest on the host. what: to run, as pytest is told it."""
+    results.mkdir(parents=True, exist_ok=True)
     report = results / "junit.xml"
-    command = [sys.executable, "-m", "pytest", "-m", marks, f"--junitxml={report}"]
-    return counted(report, subprocess.run(command, cwd=PROJECT, check=False).returncode)
+    command = [sys.executable, "-m", "pytest", *suites.NOT_FOR_EVER, f"--junitxml={report}", *what]
+    return [Sitting(what, report, subprocess.run(command, cwd=PROJECT, check=False).returncode)]
+
+
+def _on_host(results: Path, marks: str) -> Outcome:
+    """The tests of these marks that run on the host."""
+    return heard_again(
+        results, lambda folder: _pytest(folder, "-m", marks), lambda tests, folder: _pytest(folder, *tests)
+    )
 
 
 def _unit(results: Path) -> Outcome:
-    return _pytest(results, "not kernel and not boots")
+    packages.install(packages.missing(["test"]), print)
+    return _on_host(results, "not kernel and not boots")
 
 
-def _inside(results: Path, *, drills: bool = False) -> Outcome:
+def _inside(results: Path, marks: str = suites.SLICE, *, drills: bool = False) -> Outcome:
+    packages.install(packages.missing(["peer", "test"]), print)
     kernel = prepare(full=True)
     print(f"kernel: {kernel.name} ({kernel.why})", flush=True)
-    return sum((counted(report, status) for report, status in suites.run(results, drills=drills)), Outcome())
+    return heard_again(results, partial(suites.run, marks, drills=drills), partial(suites.alone, marks))
 
 
 def _kernel(results: Path) -> Outcome:
-    return _inside(results) + _pytest(results, "boots")
+    return _inside(results / "inside") + _on_host(results / "boots", "boots")
 
 
 def _drills(results: Path) -> Outcome:
     return _inside(results, drills=True)
+
+
+def _rest(results: Path) -> Outcome:
+    """The drills and faults that the slice of every change leaves out."""
+    folders = [results / name for name in ("stories", "drills")]
+    for folder in folders:
+        folder.mkdir()
+    return _inside(folders[0], suites.RELEASE) + _inside(folders[1], suites.RELEASE, drills=True)
 
 
 STAGES: Final[dict[str, Callable[[Path], Outcome]]] = {
@@ -107,28 +157,42 @@ STAGES: Final[dict[str, Callable[[Path], Outcome]]] = {
     "layers": _commands(["lint-imports"]),
     "unit": _unit,
     "kernel": _kernel,
+    "drills": _drills,
+    "rest": _rest,
 }
 
-BY_NAME: Final[dict[str, Callable[[Path], Outcome]]] = {"drills": _drills}
-"""Stages that run only when they are named: the drills want a quiet machine, and take half an hour."""
+IN_A_MACHINE: Final = frozenset({"kernel", "drills", "rest"})
+"""Stages that need the lab's kernel."""
+
+BEFORE_A_RELEASE: Final = frozenset({"rest"})
+"""Stages that run only when they are named."""
+
+
+def _stage(name: str, build: Path) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=build) as results:
+        try:
+            return STAGES[name](Path(results))
+        except LabError as error:
+            print(f"{name}: did not run: {error}", flush=True)
+            return Outcome(broken=1)
 
 
 def main(names: Sequence[str]) -> int:
-    stages = STAGES | BY_NAME
-    if unknown := [name for name in names if name not in stages]:
-        print(f"no such stage: {', '.join(unknown)}; there are {', '.join(stages)}", file=sys.stderr)
+    if unknown := [name for name in names if name not in STAGES]:
+        print(f"no such stage: {', '.join(unknown)}; there are {', '.join(STAGES)}", file=sys.stderr)
         return 2
     build = PROJECT / "build"
     build.mkdir(exist_ok=True)
+    wanted = names or [each for each in STAGES if each not in BEFORE_A_RELEASE]
     outcomes: dict[str, Outcome] = {}
-    for name in names or STAGES:
-        print(f"--- {name}", flush=True)
-        with unwinding(), tempfile.TemporaryDirectory(prefix=f"{name}-", dir=build) as results:
-            try:
-                outcomes[name] = stages[name](Path(results))
-            except LabError as error:
-                print(f"{name}: did not run: {error}", flush=True)
-                outcomes[name] = Outcome(broken=1)
+    with unwinding(), contextlib.ExitStack() as beside:
+        if len(wanted) > 1 and not IN_A_MACHINE.isdisjoint(wanted):
+            beside.enter_context(ahead.building(["peer", "test"]))
+        for name in wanted:
+            print(f"--- {name}", flush=True)
+            outcomes[name] = _stage(name, build)
+    for outcome in outcomes.values():
+        print("\n".join(outcome.words), end="\n" if outcome.words else "")
     print(summary(outcomes))
     return int(not all(outcome.good for outcome in outcomes.values()))
 

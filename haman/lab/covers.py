@@ -44,3 +44,13 @@ def cover(directory: Path, keep: Iterable[Path], mode: str = "0755") -> None:
         path.mkdir(parents=True, exist_ok=True)
         mount(f"/proc/self/fd/{handle}", str(path), flags=MS_BIND | MS_REC)
         os.close(handle)
+
+
+def farm(directory: Path) -> None:
+    """Make `directory` writable for this mount namespace: a tmpfs that has everything it had, by symbolic links."""
+    original = Path("/run", f"original-{directory.name}")
+    original.mkdir()
+    mount(str(directory), str(original), flags=MS_BIND | MS_REC)
+    mount("tmpfs", str(directory), "tmpfs", data="mode=0755")
+    for entry in os.listdir(original):
+        (directory / entry).symlink_to(original / entry)

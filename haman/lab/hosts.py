@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from haman.errors import LabError
+from haman.lab.covers import farm
 from haman.lab.links import Ports
 from haman.lab.namespaces import Place
 from haman.lab.processes import Process, end_all, in_network
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+ETC = Path("/etc")
 
 
 class Segment:
@@ -114,6 +116,7 @@ class Host:
         self._ports = ports
         self._attached: dict[str, tuple[str, Segment]] = {}
         self._spawned: list[Process] = []
+        self._own_etc = False
 
     def attach(self, interface: str, port: str, segment: Segment) -> None:
         self._attached[interface] = (port, segment)
@@ -185,8 +188,8 @@ class Host:
 
     def route(self, destination: str, *, via: str) -> None:
         """Set the route to `destination` ("default", "10.1.0.0/24")."""
-        family = "-6 " if ":" in via else ""
-        self.ip(f"{family}route replace {destination} via {via}")
+        whole = "::/0" if ":" in via and destination == "default" else destination
+        self.ip(f"route replace {whole} via {via}")
 
     def _port(self, interface: str) -> tuple[str, str]:
         """The switch's end of an interface, and the switch."""
@@ -222,6 +225,24 @@ class Host:
         with _blamed_on(f"{self.name}: {path}"):
             return self._place.call(Path(path).read_text)
 
+    def write(self, path: str | Path, text: str, mode: int = 0o644) -> None:
+        """A file that only this host has: in its own /run, or in /etc, of which it then has one of its own."""
+        with _blamed_on(f"{self.name}: {path}"):
+            self._place.call(self._write, Path(path), text, mode)
+
+    def _write(self, path: Path, text: str, mode: int) -> None:
+        if path.is_relative_to(ETC):
+            if not self._own_etc:
+                farm(ETC)
+                self._own_etc = True
+            for folder in reversed(path.parents):
+                if folder.is_symlink() and folder != ETC and folder.is_relative_to(ETC):
+                    _unlink_folder(folder)
+            path.unlink(missing_ok=True)  # what the farm has here is a link to a file that cannot be written
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
     def mac(self, interface: str) -> str:
         return self.read(f"/sys/class/net/{interface}/address").strip()
 
@@ -235,6 +256,16 @@ class Host:
         for process in self._spawned:
             process.close()
         self._place.close()
+
+
+def _unlink_folder(folder: Path) -> None:
+    """A real folder in place of a link to one, with links to all it had."""
+    original = folder.resolve()
+    entries = os.listdir(original)
+    folder.unlink()
+    folder.mkdir()
+    for entry in entries:
+        (folder / entry).symlink_to(original / entry)
 
 
 def _ip(place: Place, *lines: str) -> None:

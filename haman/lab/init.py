@@ -31,7 +31,9 @@ class Order(TypedDict):
     """Where the command runs."""
     environment: dict[str, str]
     work: str
-    """The one folder of the host's that is writable."""
+    """The folder of the host's that is writable."""
+    writable: list[str]
+    """Further ones; they exist."""
     keep: list[str]
     """Folders that stay visible though they lie in one that is emptied."""
     output: str
@@ -41,26 +43,33 @@ class Order(TypedDict):
 
 
 def _lay_out(order: Order) -> None:
-    keep = [Path(path) for path in order["keep"]]
     work = Path(order["work"])
+    writable = [work, *map(Path, order["writable"])]
+    keep = [Path(path) for path in order["keep"]]
     if not order["booted"]:
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc")
     mount("sysfs", "/sys", "sysfs")
     if not order["booted"]:
-        mount(str(work), str(work), flags=MS_BIND)
+        for folder in writable:
+            mount(str(folder), str(folder), flags=MS_BIND)
         set_read_only("/", True, recursive=True)
-        for writable in (Path("/proc"), Path("/sys"), work):
-            set_read_only(str(writable), False, recursive=False)
-        keep.append(work)
+        for folder in (Path("/proc"), Path("/sys"), *writable):
+            set_read_only(str(folder), False, recursive=False)
+        keep += writable
     for directory, mode in (("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev/shm", "1777"), ("/run", "0755")):
         Path(directory).mkdir(exist_ok=True)
         cover(Path(directory), keep, mode)
     for directory in ("/run/lock", "/run/netns", "/tmp/root"):
         Path(directory).mkdir(parents=True)
     if order["booted"]:
-        work.mkdir(parents=True, exist_ok=True)
-        mount("none", str(work), "hostfs", data=str(work))
+        for folder in writable:
+            folder.mkdir(parents=True, exist_ok=True)
+            mount("none", str(folder), "hostfs", data=str(folder))
+        terminals = Path("/dev/pts")
+        terminals.mkdir(exist_ok=True)
+        mount("devpts", str(terminals), "devpts", data="mode=0620,ptmxmode=0666")
+    order["environment"]["HAMAN_STATE_DIR"] = "/run/haman/state"  # the hosts have one /var/lib, which is read-only
     socket.sethostname("lab")
     Ports().up("lo")
 

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from haman.lab.cluster import Cluster
     from haman.lab.hosts import Host
     from haman.lab.measure import Answered, Downloads, Pace, Shorts
+    from haman.lab.results import Limit
 
 STALL = 0.025
-"""Seconds the 1 kHz client may be held up at a time while it counts, from just before the fault until all is well:
-half of the 50 ms that the limits of gaps allow."""
+"""Seconds the 1 kHz client may be held up at a time while something is timed: half of the 50 ms that limits of gaps
+allow."""
 
-STALL_ELSEWHERE = 0.1
-"""The same before and after, where nothing is timed: but an elector with short intervals may act on it."""
+STALL_UNTIMED = 0.1
+"""The same where nothing is timed: a pause this long moves no role, unless advertisements come faster than that."""
 
 LATE_P99 = 0.005
 """Seconds late that 99 of 100 requests may be at most."""
@@ -65,10 +66,18 @@ def softnet_dropped(host: Host) -> int:
     return sum(int(line.split()[1], 16) for line in host.read("/proc/thread-self/net/softnet_stat").splitlines())
 
 
-def doubts_about_pace(critical: Pace, whole: Pace) -> list[str]:
-    """Did the 1 kHz client keep it? critical: while it counts. whole: from the quiet second to the end."""
+def stall_allowed(limits: Iterable[Limit], advert: float) -> float:
+    """Seconds the machine may stand still from just before a drill's fault until all is well. Where only losses are
+    counted, one advertisement's worth: nobody's patience is shorter than three. advert: the interval, seconds."""
+    timed = any(limit.unit == "ms" for limit in limits)
+    return STALL if timed else min(STALL_UNTIMED, max(STALL, advert))
+
+
+def doubts_about_pace(critical: Pace, allowed: float, whole: Pace) -> list[str]:
+    """Did the 1 kHz client keep it? critical: while it counts; allowed: how long it may have stood still then, seconds.
+    whole: from the quiet second to the end."""
     doubts = []
-    for pace, most in ((critical, STALL), (whole, STALL_ELSEWHERE)):
+    for pace, most in ((critical, allowed), (whole, STALL_UNTIMED)):
         if pace.worst > most:
             doubts.append(f"the machine stood still for {pace.worst * 1000:.0f} ms (at most {most * 1000:.0f})")
             break

@@ -68,7 +68,8 @@ def _given(path: Path) -> Kernel:
 
 def _host(say: Callable[[str], None]) -> Kernel | None:
     kernel = Kernel("host", "this machine's own has IPVS, and we are root")
-    return kernel if _has_ipvs() and _proven(kernel, say) else None
+    # Inside a machine of the laboratory's the kernel has stood its trial: it is not to be done again on a busy day.
+    return kernel if _has_ipvs() and ("HAMAN_LAB_INSIDE" in os.environ or _proven(kernel, say)) else None
 
 
 def _has_ipvs() -> bool:

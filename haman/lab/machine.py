@@ -34,6 +34,9 @@ main({order!r})
 """
 """The isolated interpreter knows no project; all it is told is in here."""
 
+_LINE: Final = "/dev/tty2"
+"""What a user-mode kernel makes of a descriptor that goes both ways: its second console."""
+
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -70,6 +73,9 @@ class Machine:
         timeout: float = 600.0,
         environment: Mapping[str, str] | None = None,
         output: Callable[[str], None] = _print,
+        line: int | None = None,
+        held: Sequence[int] = (),
+        writable: Sequence[Path] = (),
     ) -> int:
         """Run `command` as root in the current directory; returns its exit status (128 + signal if one killed it).
 
@@ -78,6 +84,9 @@ class Machine:
         Without one, a temporary folder is used and removed.
         timeout: seconds. environment: added to (or over) the machine's own, which takes nothing from the caller's.
         output: gets the command's standard output and error as they come, not line by line.
+        line: one end of a socket pair; the command finds the way to the other end under HAMAN_LAB_LINE, as the path of
+        a terminal or the number of a descriptor. held: descriptors that stay open as long as anything of the machine
+        lives. writable: further folders that are writable inside.
         Errors: LabError when the machine does not come up, panics, or outlives its timeout.
         """
         compileall.compile_dir(PROJECT / "haman", quiet=2)
@@ -87,16 +96,20 @@ class Machine:
             work = work.resolve()
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".machine-", dir=work)))
             order = self._order([str(word) for word in command], work, private, environment or {})
+            order["writable"] += [str(path) for path in writable]
+            if line is not None:
+                order["environment"]["HAMAN_LAB_LINE"] = _LINE if order["booted"] else str(line)
             processor = stack.enter_context(reserved()) if self.kernel.path else None
 
             def start(descriptor: int) -> list[str]:
-                return self._boot(private, order, descriptor, processor)
+                return self._boot(private, order, descriptor, line, processor)
 
             said = follow(
                 start,
                 environment={"PATH": _PATH, "TMPDIR": str(memory_folder(self.memory, private))},
                 timeout=timeout,
                 output=output,
+                descriptors=[*held, *([] if line is None else [line])],
             )
             return _answer(private / "status.json", said)
 
@@ -120,12 +133,13 @@ class Machine:
                 **environment,
             },
             "work": str(work),
+            "writable": [],
             "keep": [str(path) for path in essential()],
             "output": "/dev/tty1",
             "status": str(private / "status.json"),
         }
 
-    def _boot(self, private: Path, order: Order, descriptor: int, processor: int | None) -> list[str]:
+    def _boot(self, private: Path, order: Order, descriptor: int, line: int | None, processor: int | None) -> list[str]:
         """The words that start the machine, the command's output going to `descriptor`, and the files they need."""
         if not order["booted"]:
             order = {**order, "output": str(descriptor)}
@@ -148,6 +162,7 @@ class Machine:
             "con=null",
             "con0=null,fd:1",
             f"con1=null,fd:{descriptor}",
+            *([] if line is None else [f"con2=fd:{line}"]),
             f'init="{init[0]}"',
             "--",
             *(f'"{word}"' for word in init[1:]),

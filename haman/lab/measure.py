@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,18 +34,22 @@ def answered(requests: Iterable[Request], begin: float, end: float) -> Answered:
     the same: that is why arrivals count and not what was lost.
     """
     within = [request for request in requests if begin <= request.sent < end]
-    arrivals = sorted(
-        request.answered for request in requests if request.answered is not None and request.answered < end
-    )
-    before = [arrival for arrival in arrivals if arrival < begin]
-    edges = [before[-1] if before else begin, *(arrival for arrival in arrivals if arrival >= begin), end]
+    arrivals = [request.answered for request in requests if request.answered is not None]
     lost = [request.sent for request in within if request.answered is None]
     return Answered(
         sent=len(within),
         lost=len(lost),
-        gap=max(later - earlier for earlier, later in pairwise(edges)),
+        gap=gap(arrivals, begin, end),
         last_lost=lost[-1] if lost else None,
     )
+
+
+def gap(arrivals: Iterable[float], begin: float, end: float) -> float:
+    """The longest time in [begin, end) without an answer. It reaches back to the last answer before `begin`."""
+    known = sorted(arrival for arrival in arrivals if arrival < end)
+    before = [arrival for arrival in known if arrival < begin]
+    edges = [before[-1] if before else begin, *known[len(before) :], end]
+    return max(later - earlier for earlier, later in pairwise(edges))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,17 @@ def shorts(records: Iterable[Short], begin: float, end: float) -> Shorts:
     return Shorts(outcomes=outcomes, failed=tuple(failed))
 
 
+def under_way(records: Iterable[Short], begin: float, end: float) -> int:
+    """The most requests that were open at one moment of [begin, end)."""
+    changes = sorted(
+        (max(at, begin), change)
+        for record in records
+        if record.begun < end and record.ended >= begin
+        for at, change in ((record.begun, 1), (record.ended, -1))
+    )
+    return max(accumulate(change for _, change in changes), default=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads:
     """The downloads that ran at the beginning of a stretch: how many of them, what became of those that were lost,
@@ -87,6 +102,12 @@ class Downloads:
     @property
     def kept(self) -> int:
         return self.running - self.lost.total() - len(self.silent)
+
+    @property
+    def fate(self) -> str:
+        """In words: "of 20 downloads 3 were lost (2 reset, 1 hung)"."""
+        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(self.lost.items()))
+        return f"of {self.running} downloads {self.lost.total()} were lost{f' ({causes})' if causes else ''}"
 
 
 def downloads(chunks: Iterable[Chunk], begin: float, since: float) -> Downloads:
@@ -112,11 +133,13 @@ def downloads(chunks: Iterable[Chunk], begin: float, since: float) -> Downloads:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
     """Who answered for the VIP in a stretch. first: when each owner (by MAC) was heard first, monotonic seconds.
-    nobody, several: the longest time on end without an answer, and with answers of two owners, seconds."""
+    nobody, several: the longest time on end without an answer, and with answers of two owners, seconds. unanswered: the
+    most questions in a row that nobody answered, whatever the time between them."""
 
     first: dict[str, float]
     nobody: float
     several: float
+    unanswered: int
 
 
 QUIET = 0.02
@@ -141,7 +164,8 @@ def ownership(claims: Iterable[Claim], begin: float, end: float) -> Ownership:
                 several = max(several, heard - max(spell[claim.mac], spell[other]))
     edges = [begin, *(claim.at for claim in answers), end]
     nobody = max(later - earlier for earlier, later in pairwise(edges))
-    return Ownership(first=first, nobody=nobody, several=several)
+    unanswered = max((later.asked - earlier.asked - 1 for earlier, later in pairwise(answers)), default=0)
+    return Ownership(first=first, nobody=nobody, several=several, unanswered=max(0, unanswered))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,12 @@ def missing(groups: Iterable[str]) -> list[Package]:
     return [package for package in parse(LIST.read_text()) if package.group in wanted and not package.present()]
 
 
+def named(names: Iterable[str]) -> list[Package]:
+    """What is not here of the packages with these names."""
+    wanted = set(names)
+    return [package for package in parse(LIST.read_text()) if package.name in wanted and not package.present()]
+
+
 def install(packages: Iterable[Package], say: Callable[[str], None]) -> None:
     """Install them with apt, through sudo when we are not root. Asks for nothing but sudo's password.
 

@@ -34,7 +34,7 @@ DIRECTOR = "haman.director"
 def no_skew() -> None:
     from haman.election import parameters
 
-    parameters.skew = lambda priority, interval: 0.0
+    parameters.skew = lambda priority, interval, version=3: 0.0
 
 
 def abrupt_stop() -> None:
@@ -60,6 +60,19 @@ def director_is_all() -> None:
     Elector.child_gone = gone  # type: ignore[method-assign]
 
 
+def open_standby() -> None:
+    from haman.model.kernel import BACKUP_ONLY
+    from haman.plan import desired
+
+    desired._gate = lambda config, holding: iter([(BACKUP_ONLY.path, "0")] if config.opens else ())
+
+
+def arbiter_ignored() -> None:
+    from haman.election import gate
+
+    gate.needed = lambda standby: False
+
+
 def addresses_unwatched() -> None:
     from haman.elector.keeper import Keeper
 
@@ -67,6 +80,12 @@ def addresses_unwatched() -> None:
         await asyncio.Event().wait()
 
     Keeper.watch = watch  # type: ignore[method-assign]
+
+
+def no_probes() -> None:
+    from haman.wire import neighbours
+
+    neighbours.probe = lambda hardware, vip, own: None
 
 
 # -- in the director ------------------------------------------------------------------------------------------------
@@ -95,12 +114,31 @@ def no_withdrawal() -> None:
 
 
 def table_unwatched() -> None:
-    from haman.director.reconcile import Reconciler
+    from haman.director.looking import Looking
 
-    async def look(self: Reconciler) -> None:
+    async def look(self: Looking, loop: asyncio.AbstractEventLoop) -> None:
         await asyncio.Event().wait()
 
-    Reconciler._look = look  # type: ignore[method-assign]
+    Looking._look = look  # type: ignore[method-assign]
+
+
+def unscreened() -> None:
+    from haman.plan import filter
+
+    filter._screens = lambda service, node: False
+
+
+def no_second_chance() -> None:
+    from haman.plan import filter
+
+    filter._second_chances = lambda *_: iter(())
+
+
+def hook_forgotten() -> None:
+    from haman.director import news
+
+    honest = news.concerns
+    news.concerns = lambda hook, subject: subject.sort is not news.Sort.SPLIT and honest(hook, subject)
 
 
 def greedy() -> None:
@@ -119,12 +157,18 @@ IN_ELECTOR: dict[str, Callable[[], None]] = {
     "abrupt-stop": abrupt_stop,
     "director-is-all": director_is_all,
     "no-drift-repair": addresses_unwatched,
+    "open-standby": open_standby,
+    "no-probes": no_probes,
+    "arbiter-ignored": arbiter_ignored,
 }
 IN_DIRECTOR: dict[str, Callable[[], None]] = {
     "standby-unloaded": unloaded,
     "no-withdrawal": no_withdrawal,
     "no-drift-repair": table_unwatched,
     "greedy": greedy,
+    "unscreened": unscreened,
+    "no-second-chance": no_second_chance,
+    "hook-forgotten": hook_forgotten,
 }
 
 

@@ -45,6 +45,10 @@ def _sync_off(file: dict[str, Any]) -> None:
     file["sync"] = False
 
 
+def _unheard(file: dict[str, Any]) -> None:
+    file["sync"]["wait"] = "0s"
+
+
 def _blind_checks(file: dict[str, Any]) -> None:
     for service in file["services"].values():
         service["check"] = False
@@ -54,6 +58,15 @@ def _connect_checks(file: dict[str, Any]) -> None:
     for service in file["services"].values():
         service["check"] = "connect"
     file["checks"]["connect"]["port"] = file["checks"].pop("web")["port"]
+
+
+def _no_channel(file: dict[str, Any]) -> None:
+    file["channel"] = False
+
+
+def _wrong_checksum(file: dict[str, Any]) -> None:
+    for router in file["routers"].values():
+        router["checksum"] = "rfc9568"
 
 
 def _no_minimum(file: dict[str, Any]) -> None:
@@ -66,9 +79,9 @@ def _no_minimum(file: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _no_announcement(stage: Stage) -> Iterator[None]:
-    """The router hears no gratuitous ARP for the VIP; answers to its own questions still come through."""
-    vip = stage.cluster.vip
-    rule = f"arp saddr ip {vip} arp daddr ip {vip} drop"
+    """The router hears no gratuitous ARP for the VIP, and no question that comes from it, by which it would be told as
+    well; answers to its own questions still come through."""
+    rule = f"arp saddr ip {stage.cluster.vip} arp operation request drop"
     chain = f"chain in {{\ntype filter hook input priority 0;\n{rule}\n}}"
     stage.cluster.router.run("nft", "-f", "-", input=f"table arp planted {{\n{chain}\n}}\n")
     try:
@@ -123,20 +136,33 @@ ALL = frozenset({"lb1", "lb2", "lb3"})
 PLANTS = {
     plant.name: plant
     for plant in (
-        Plant(name="no-announcement", words="the router hears no gratuitous ARP", during=_no_announcement),
+        Plant(
+            name="no-announcement",
+            words="the router hears no gratuitous ARP, and no question from the VIP",
+            during=_no_announcement,
+        ),
         Plant(name="lossy-link", words="the network loses 1 packet in 100", during=_lossy_link),
         Plant(name="empty-table", words="the returning director's table is kept empty", during=_empty_table),
         Plant(name="half-restored", words="the server answers its check before it serves", during=_half_restored),
         Plant(name="sync-off", words="connections are not synchronised", change=_sync_off),
+        Plant(name="unheard", words="a director that comes up does not wait for connections", change=_unheard),
         Plant(name="blind-checks", words="servers are not checked", change=_blind_checks),
         Plant(name="connect-checks", words="a check is content with a connection", change=_connect_checks),
+        Plant(name="wrong-checksum", words="the checksum that keepalived does not believe", change=_wrong_checksum),
         Plant(name="no-minimum", words="no minimum_up", change=_no_minimum),
+        Plant(name="no-channel", words="directors do not talk to each other", change=_no_channel),
         Plant(name="standby-unloaded", words="the standby's table is not loaded", patch=STANDBY, without_table=STANDBY),
         Plant(name="no-skew", words="the worst standby has no more patience than the best", patch=WORST),
         Plant(name="abrupt-stop", words="SIGTERM takes the VIP away at once, without a word", patch=ALL),
         Plant(name="director-is-all", words="the elector ends with its director", patch=ALL),
         Plant(name="no-withdrawal", words="the director leaves the VIP of a dead elector", patch=ALL),
         Plant(name="no-drift-repair", words="nobody looks whether the kernel still holds what it should", patch=ALL),
+        Plant(name="unscreened", words="a director balances what the other one has sent it too", patch=ALL),
+        Plant(name="open-standby", words="a standby schedules what the active one has sent it, too", patch=ALL),
+        Plant(name="no-probes", words="nobody asks who else has the VIP", patch=ALL),
+        Plant(name="no-second-chance", words="nobody asks the director that served before", patch=ALL),
+        Plant(name="hook-forgotten", words="nobody is told of a split brain", patch=ALL),
+        Plant(name="arbiter-ignored", words="a standby takes over without asking the arbiter", patch=ALL),
         Plant(name="greedy", words="every IPVS service is taken for haman's own", patch=ALL),
     )
 }

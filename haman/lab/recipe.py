@@ -50,6 +50,13 @@ PATCHES: Final = (
         "config HZ\n\tint\n\tdefault 250\n",
         "As Debian's own kernels: what the kernel times in ticks (connection sync, neighbours) goes the same pace.",
     ),
+    Patch(
+        "arch/um/kernel/tlb.c",
+        "\tfor_each_vma(vmi, vma)\n\t\tum_tlb_mark_sync(",
+        "\tfor_each_vma(vmi, vma)\n\t\tif (!xa_is_zero(vma))\n\t\t\tum_tlb_mark_sync(",
+        "A program that is killed while it forks leaves a child whose map of memory ends in an entry that is no area"
+        " (XA_ZERO_ENTRY); it is flushed all the same, and the kernel panics at address 0x40e.",
+    ),
 )
 
 

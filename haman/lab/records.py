@@ -55,11 +55,13 @@ class Chunk(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Somebody said that the VIP is his: kind `answer` to a question, or `announcement`."""
+    """Somebody said that the VIP is his: kind `answer` to a question, or `announcement`. asked: how many questions had
+    been sent by then."""
 
     at: float
     mac: str
     kind: str
+    asked: int = 0
 
     @property
     def began(self) -> float:

@@ -1,4 +1,5 @@
-"""How results look: one line per drill, aligned and plain; in colour on a terminal; or as JSON.
+"""How results look: one line per drill, aligned and plain; in colour on a terminal; or as JSON. What a story looks
+like is said in proofs.
 
 Lines are written as drills end, so columns have fixed widths: wide enough for the lab's own drills.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from haman.lab import proofs
 from haman.lab.results import Verdict, exit_code
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ def short_text(result: Result) -> str:
 
 def line(result: Result) -> str:
     """One result as one plain line."""
+    if result.examples:
+        return "  ".join(proofs.cells(result))
     padded = (cell.ljust(width) for cell, (_, width) in zip(cells(result), COLUMNS, strict=True))
     return "  ".join(padded).rstrip()
 
@@ -99,6 +103,9 @@ def styled(result: Result) -> str:
     from rich.markup import escape
 
     colour = COLOURS[result.verdict]
+    if result.examples:
+        what, verdict, time = map(escape, proofs.cells(result))
+        return f"{what}  [{colour}]{verdict}[/]  {time}"
     parts = []
     for cell, (name, width) in zip(cells(result), COLUMNS, strict=True):
         text = escape(cell.ljust(width))
@@ -111,6 +118,8 @@ def details(result: Result) -> list[str]:
     lines = []
     if result.plant:
         lines.append(f"planted fault: {result.plant}")
+    if result.examples:
+        lines.extend(proofs.details(result))
     for service, kinds in result.short.items():
         failed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()) if kind != "ok")
         if failed:
@@ -118,17 +127,24 @@ def details(result: Result) -> list[str]:
     if result.within_sync:
         lines.append(f"{result.within_sync} of them had begun within the sync delay before the move")
     lines.extend(result.notes)
-    lines.extend(line for why in result.why for line in why.splitlines()[1:])
+    if not result.examples:
+        lines.extend(line for why in result.why for line in why.splitlines()[1:])
     if result.attempts > 1:
-        lines.append(f"measured in attempt {result.attempts}")
+        measured = result.verdict is not Verdict.NOT_MEASURED
+        lines.append(f"measured in attempt {result.attempts}" if measured else f"tried {result.attempts} times")
     return lines
 
 
 def summary(results: Sequence[Result]) -> str:
-    """`16 drills: 15 held, 1 missed`."""
-    counts = [(verdict, sum(result.verdict is verdict for result in results)) for verdict in Verdict]
-    parts = ", ".join(f"{count} {verdict.value}" for verdict, count in counts if count)
-    return f"{len(results)} drill{'' if len(results) == 1 else 's'}: {parts}"
+    """`16 drills: 15 held, 1 missed; 3 stories: 3 held`."""
+    drills = [result.verdict for result in results if not result.examples]
+    stories = [result.verdict for result in results if result.examples]
+    return "; ".join(
+        f"{len(verdicts)} {one if len(verdicts) == 1 else many}: "
+        + ", ".join(f"{verdicts.count(verdict)} {verdict.value}" for verdict in Verdict if verdict in verdicts)
+        for verdicts, one, many in ((drills, "drill", "drills"), (stories, "story", "stories"))
+        if verdicts
+    )
 
 
 def as_json(results: Sequence[Result], **around: str) -> str:

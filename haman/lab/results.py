@@ -23,7 +23,7 @@ class Limit:
     it is "yes" (something that has to come true), else counts.
 
     at_least: the bound is the least that is good, not the most. A measured None is something that never happened
-    ("VIP back"), which holds no limit.
+    ("VIP back"), which holds no limit. act: what happened in a story when it was measured.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Limit:
     measured: float | None
     unit: str = ""
     at_least: bool = False
+    act: str = ""
 
     @property
     def held(self) -> bool:
@@ -41,12 +42,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One drill's outcome. Times are seconds.
+    """One drill's or story's outcome. Times are seconds.
 
     active: who had the VIP before and after. short: outcomes of short TCP requests by service, then kind;
     within_sync: how many of the failed ones had begun within the sync delay before the move, with a scheduler that
     does not compute the same server everywhere. why: what made it not measured, or broke it. attempts: how often the
-    drill was run for this verdict. table_before, table_after: the active director's IPVS table, in words.
+    drill was run for this verdict. examples: the files a story was told from; a drill has none. table_before,
+    table_after: the active director's IPVS table, in words.
     """
 
     drill: str
@@ -67,6 +69,7 @@ class Result:
     plant: str = ""
     attempts: int = 1
     seconds: float = 0.0
+    examples: tuple[str, ...] = ()
     table_before: str = ""
     table_after: str = ""
 
@@ -96,8 +99,9 @@ class Result:
         plain = {key: value for key, value in data.items() if key != "verdict"}
         limits = [{key: value for key, value in limit.items() if key != "held"} for limit in data["limits"]]
         plain["limits"] = tuple(Limit(**limit) for limit in limits)
-        for key in ("active", "notes", "why"):
-            plain[key] = tuple(plain[key])
+        for key in ("active", "notes", "why", "examples"):
+            if key in plain:
+                plain[key] = tuple(plain[key])
         return cls(**plain)
 
 

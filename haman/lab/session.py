@@ -1,4 +1,5 @@
-"""A session of drills: one cluster after another, on each its drills, each repeated while it could not be measured.
+"""A session: of drills, one cluster after another, on each its drills, each repeated while it could not be measured;
+then of stories, each on a network of its own.
 
 Runs inside the machine, as root; what it has to say goes out as events.
 """
@@ -26,6 +27,8 @@ from haman.lab.plants import PLANTS
 from haman.lab.results import Result, Verdict
 from haman.lab.software import Haman
 from haman.lab.stage import WHOLE, Stage
+from haman.lab.stories.perform import perform as perform_story
+from haman.lab.stories.table import performances
 from haman.lab.variants import Variant
 
 if TYPE_CHECKING:
@@ -36,8 +39,7 @@ if TYPE_CHECKING:
     from haman.lab.software import Software
 
 ATTEMPTS = 3
-"""How often a drill is done before "not measured" is the answer."""
-
+"""How often a drill is done before "not measured" is the answer, unless somebody has more patience."""
 
 PLANTED_WHOLE = 15.0
 """Seconds a cluster with a planted fault gets to become whole by itself."""
@@ -45,11 +47,13 @@ PLANTED_WHOLE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One drill on one variant of the cluster. plant: the planted fault, or nothing."""
+    """One drill on one variant of the cluster. plant: the planted fault, or nothing. sliced: whether every change is
+    tested with it."""
 
     drill: type[Drill]
     variant: Variant
     plant: str = ""
+    sliced: bool = False
 
 
 def tasks(names: Sequence[str] = (), advert: str | None = None, plant: str = "") -> list[Task]:
@@ -62,7 +66,12 @@ def tasks(names: Sequence[str] = (), advert: str | None = None, plant: str = "")
         raise LabError(f"no such planted fault: {plant}; there are {', '.join(sorted(PLANTS))}")
     started_with = plant if plant and PLANTS[plant].from_the_start else ""
     found = [
-        Task(entry.drill, Variant(interval, entry.drill.directors, started_with), plant)
+        Task(
+            entry.drill,
+            Variant(interval, entry.drill.directors, started_with, entry.drill.beside_keepalived),
+            plant,
+            sliced=interval in entry.sliced and not plant,
+        )
         for entry in TABLE
         for interval in ([advert] if advert else entry.adverts[:1] if plant else entry.adverts)
         if (not names or entry.drill.name in names) and (not plant or plant in entry.drill.plants)
@@ -76,13 +85,17 @@ def tasks(names: Sequence[str] = (), advert: str | None = None, plant: str = "")
 class Session:
     """A context manager: the cluster that the last task left running is reused by the next one of the same variant.
 
-    tell: gets an event as plain data: {"event": "progress" | "table" | "result", ...}.
+    tell: gets an event as plain data: {"event": "progress" | "table" | "result", ...}. attempts: how often a drill is
+    done before "not measured" is the answer.
     """
 
-    def __init__(self, work: Path, tell: Callable[[dict[str, Any]], None], software: str = "haman") -> None:
+    def __init__(
+        self, work: Path, tell: Callable[[dict[str, Any]], None], software: str = "haman", attempts: int = ATTEMPTS
+    ) -> None:
         self._work = work
         self._tell = tell
         self._software = software
+        self._attempts = attempts
         self._stage: Stage | None = None
         self._variant: Variant | None = None
         self._open = contextlib.ExitStack()
@@ -109,12 +122,15 @@ class Session:
         drill = task.drill()
         plant = PLANTS.get(task.plant)
         result = Result(drill=drill.name, title=drill.title, advert_interval=0.0)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 stage = self._whole(task)
                 self._progress(f"{drill.title}{f', attempt {attempt}' if attempt > 1 else ''}")
-                during = plant.during(stage) if plant and plant.during else contextlib.nullcontext()
-                result = perform(drill, stage, during)
+                if plant and plant.during:
+                    result = perform(drill, stage, plant.during(stage))
+                    self._leave()  # such a fault may outlast its end: connections bound to no server, for one
+                else:
+                    result = perform(drill, stage, contextlib.nullcontext())
             except Exception as error:
                 return self._broken(result, error, task.plant)
             result = replace(result, attempts=attempt, plant=task.plant)
@@ -170,8 +186,9 @@ class Session:
 
 def main() -> int:
     """The machine's command: events as lines of JSON on standard output. Exits with 0; results tell the rest."""
-    parser = argparse.ArgumentParser(description="Runs drills; made to be called by haman lab.")
+    parser = argparse.ArgumentParser(description="Runs drills and stories; made to be called by haman lab.")
     parser.add_argument("--drill", action="append", default=[])
+    parser.add_argument("--story", action="append", default=[])
     parser.add_argument("--advert")
     parser.add_argument("--plant", default="")
     parser.add_argument("--software", default=Haman.name, choices=[Haman.name, Keepalived.name])
@@ -180,9 +197,14 @@ def main() -> int:
     def tell(event: dict[str, Any]) -> None:
         print(json.dumps(event), flush=True)
 
-    with Session(Path(os.environ["HAMAN_LAB_WORK"]), tell, options.software) as session:
-        for task in tasks(options.drill, options.advert, options.plant):
-            session.do(task)
+    work = Path(os.environ["HAMAN_LAB_WORK"])
+    if options.drill:
+        with Session(work, tell, options.software) as session:
+            for task in tasks(options.drill, options.advert, options.plant):
+                session.do(task)
+    for performance in performances(options.story, options.plant):
+        result = perform_story(performance, work, lambda words: tell({"event": "progress", "text": words}))
+        tell({"event": "result", "result": result.to_json()})
     return 0
 
 

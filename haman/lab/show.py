@@ -34,7 +34,7 @@ class Show:
             case "result":
                 result = Result.from_json(event["result"])
                 self.results.append(result)
-                if not self._headed:
+                if not self._headed and not result.examples:
                     self._headed = True
                     self._print(report.header())
                 self._line(result)

@@ -16,9 +16,9 @@ from haman.director.ask import ask
 from haman.errors import LabError, Unreachable
 
 if TYPE_CHECKING:
-    from haman.lab.cluster import Cluster
     from haman.lab.hosts import Host
     from haman.lab.processes import Process
+    from haman.model.cluster import Cluster
 
 STOP = 30.0
 """Seconds an orderly stop may take: longer than a hook's default timeout."""
@@ -27,10 +27,21 @@ LAST_WORDS = 12
 """Lines of a director's log that go into an error."""
 
 
+class Site(Protocol):
+    """A cluster as far as its directors' programs are concerned: the file, what it says, and the hosts by director."""
+
+    config: Path
+    model: Cluster
+    directors: dict[str, Host]
+
+
 class Software(Protocol):
     name: str
 
-    def command(self, cluster: Cluster, director: str, work: Path) -> list[str]:
+    def configure(self, cluster: Site, director: str, work: Path) -> Path:
+        """Writes the configuration file for one director, into `work` if it is not there already."""
+
+    def command(self, cluster: Site, director: str, work: Path) -> list[str]:
         """The program's argv for one director; writes what configuration it needs into `work`."""
 
     def ready(self, node: Node) -> str:
@@ -40,7 +51,7 @@ class Software(Protocol):
 class Node:
     """One director: its host and the software on it."""
 
-    def __init__(self, name: str, cluster: Cluster, software: Software, work: Path) -> None:
+    def __init__(self, name: str, cluster: Site, software: Software, work: Path) -> None:
         self.name = name
         self.host: Host = cluster.directors[name]
         self._cluster = cluster
@@ -56,10 +67,36 @@ class Node:
     def running(self) -> bool:
         return self._process is not None and self._process.running()
 
+    @property
+    def process(self) -> Process | None:
+        """The main process, also after its end; None before its first start."""
+        return self._process
+
     def start(self) -> None:
         """Start the software. What an earlier life left running (a crash leaves children) ends first."""
         self.crash()
+        self.launch()
+
+    def launch(self) -> None:
+        """Start the software on a host where other programs run too, which it leaves alone."""
         self._process = self.host.spawn(*self._software.command(self._cluster, self.name, self._work), log=self.log)
+
+    def become(self, software: Software) -> None:
+        """From now on another program: what runs is stopped in good order, then that one is started."""
+        self.terminate()
+        self.ended()
+        self._software = software
+        self.start()
+
+    def reconfigure(self, software: Software) -> None:
+        """The same program with another configuration, which it reads anew."""
+        assert self._process is not None, "a node is reconfigured after it was started"
+        software.configure(self._cluster, self.name, self._work)
+        self._process.signal(signal.SIGHUP)
+
+    def missing(self) -> str:
+        """What the software still lacks before a drill may begin, in words; empty when nothing."""
+        return self._software.ready(self)
 
     def crash(self) -> None:
         """kill -9 for everything on the host."""
@@ -87,8 +124,11 @@ class Node:
 
     def last_words(self) -> str:
         """The end of the log, under a line that says whose it is."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return "\n".join([f"the log of {self.name} ends with", *lines[-LAST_WORDS:]])
+        return "\n".join([f"the log of {self.name} ends with", *self.lines()[-LAST_WORDS:]])
+
+    def lines(self) -> list[str]:
+        """Its whole log."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
 
     def elector(self) -> int:
         """The pid of the main process."""
@@ -118,7 +158,10 @@ class Haman:
         self._fault = fault
         self._faulty = faulty
 
-    def command(self, cluster: Cluster, director: str, work: Path) -> list[str]:
+    def configure(self, cluster: Site, director: str, work: Path) -> Path:
+        return cluster.config
+
+    def command(self, cluster: Site, director: str, work: Path) -> list[str]:
         planted = self._fault and (director in self._faulty or not self._faulty)
         module = ["haman.lab.planted", self._fault] if planted else ["haman"]
         return [sys.executable, "-m", *module, "run", "--config", str(cluster.config)]

@@ -115,7 +115,7 @@ class Stage:
         """What the directors lack, in words; empty when nothing."""
         for node in self.nodes.values():
             node.require_running()
-            if words := self.software.ready(node):
+            if words := node.missing():
                 return f"{node.name}: {words}"
             if node.name not in self.without_table and not self._holds_servers(node):
                 return f"{node.name}: servers are missing in its table"
@@ -148,6 +148,15 @@ class Stage:
     def owned_by(self, node: Node, within: float) -> bool:
         """Wait until this director alone answers for the VIP. False when it does not come to that."""
         return happens(lambda: self.owner() == node.name, within, EVERY)
+
+    def need_ready(self, node: Node) -> None:
+        """Wait until the software on a director lacks nothing. Errors: LabError saying what it lacks."""
+
+        def missing() -> str:
+            node.require_running()
+            return node.missing() or ("" if self._holds_servers(node) else "servers are missing in its table")
+
+        self._wait(missing, WHOLE)
 
     def need_owner(self, node: Node) -> None:
         """The same for a drill that begins there. Errors: LabError."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _KEPT: Final = 100
 """How many of the last lines of the second stream are kept: a kernel's panic is up to sixty."""
 
+_TURN: Final = 3600.0
+"""Seconds that are waited for at once: a timeout may be infinite, a system call's may not."""
+
 
 def follow(
     command: Callable[[int], Sequence[str]],
@@ -32,11 +35,12 @@ def follow(
     environment: Mapping[str, str],
     timeout: float,
     output: Callable[[str], None],
+    descriptors: Sequence[int] = (),
 ) -> list[str]:
     """Run the command to its end; returns the last lines it wrote to its standard output and error.
 
     command: given the number of a descriptor, the words to run; what is written to that descriptor goes to
-    `output` as it comes.
+    `output` as it comes. descriptors: what else it inherits.
     Errors: LabError when it has not ended after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
@@ -46,7 +50,7 @@ def follow(
         stack.callback(os.close, reader)
         with os.fdopen(writer, "wb"):
             process = stack.enter_context(
-                group(command(writer), stdout=subprocess.PIPE, pass_fds=[writer], env=dict(environment))
+                group(command(writer), stdout=subprocess.PIPE, pass_fds=[writer, *descriptors], env=dict(environment))
             )
         assert process.stdout is not None
         stack.enter_context(process.stdout)
@@ -54,9 +58,9 @@ def follow(
         selector.register(process.stdout, selectors.EVENT_READ, as_lines(last.append))
         while selector.get_map():
             left = deadline - time.monotonic()
-            if left <= 0 or not (ready := selector.select(left)):
+            if left <= 0:
                 raise LabError(f"still running after {timeout:g} s, ended\n" + "\n".join(last))
-            for key, _ in ready:
+            for key, _ in selector.select(min(left, _TURN)):
                 data = os.read(key.fd, 65536)
                 key.data(data)
                 if not data:

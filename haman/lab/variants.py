@@ -23,11 +23,13 @@ THIRD: Mapping[str, Any] = {"lb3": {"address": "10.0.0.3", "priority": 50}}
 @dataclass(frozen=True, slots=True)
 class Variant:
     """advert: the advertisement interval as it is written, None for the file's own. directors: 2 or 3. plant: the
-    planted fault, if it is one that the directors have to be started with."""
+    planted fault, if it is one that the directors have to be started with. beside_keepalived: with the checksum that
+    Debian's keepalived understands, and time for connections to be told."""
 
     advert: str | None = None
     directors: int = 2
     plant: str = ""
+    beside_keepalived: bool = False
 
     def write(self, work: Path) -> Path:
         """The configuration file of this variant, in `work`."""
@@ -37,6 +39,10 @@ class Variant:
                 router["advert_interval"] = self.advert
         if self.directors > len(file["directors"]):
             file["directors"].update(THIRD)
+        if self.beside_keepalived:
+            for router in file["routers"].values():
+                router["checksum"] = "pseudo-header"
+                router["preempt"] = {"after": "6s"}  # until it has heard of every connection
         if self.plant and (change := PLANTS[self.plant].change):
             change(file)
         path = work / "failover.yaml"

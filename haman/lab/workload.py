@@ -106,7 +106,7 @@ def listens(host: Host, protocol: str, port: int) -> bool:
     """Is anything bound to this port on the host? (TCP: in LISTEN, state 0A.)"""
     for line in host.read(f"/proc/thread-self/net/{protocol}").splitlines()[1:]:
         fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and (protocol == "udp" or fields[3] == "0A"):
+        if int(fields[1].rpartition(":")[2], 16) == port and (protocol.startswith("udp") or fields[3] == "0A"):
             return True
     return False
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple
 
-from haman.model.cluster import Address, Forward, Protocol, Tunnel
+from haman.model.addresses import Address
+from haman.model.routing import MAIN
+from haman.model.services import Forward, Protocol, Tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,12 +45,76 @@ class AddressKey:
         return f"{self.ip}/{self.prefix} on {self.device}"
 
 
+class AddressState(Enum):
+    """What the kernel lets an IPv6 address do (RFC 4862, section 5.4; linux/if_addr.h); an IPv4 one is always usable.
+
+    TENTATIVE: duplicate address detection is under way, or waits for the link. DUPLICATE: it found another machine
+    that has the address (`dadfailed`). Neither is answered for."""
+
+    USABLE = "usable"
+    TENTATIVE = "tentative"
+    DUPLICATE = "duplicate"
+
+
 @dataclass(frozen=True, slots=True)
 class AddressConfig:
-    """Nothing of an IPv4 VIP can be updated in place; IPv6 ones are `nodad` and never preferred as source."""
+    """Nothing of an address is updated in place: one that is not usable, because somebody else made it, or has another
+    label, is made anew. IPv6 VIPs are `nodad` and never preferred as source. label: of an IPv4 address, in full
+    (`eth0:web`); empty where it is the device's own name."""
+
+    state: AddressState = AddressState.USABLE
+    label: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
+class RouteKey:
+    """Where the kernel keeps one route apart from another. metric: for IPv6 never 0, the kernel takes 1024 for that."""
+
+    destination: IPv4Network | IPv6Network
+    table: int
+    metric: int
+
+    def __str__(self) -> str:
+        table = f" in table {self.table}" if self.table != MAIN else ""
+        return f"route to {self.destination}{table}{f' metric {self.metric}' if self.metric else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteConfig:
+    """device None: the kernel chooses the gateway's; see plan.diff.fits. source None: none preferred. local: what it
+    leads to is this machine."""
+
+    via: Address | None = None
+    device: str | None = None
+    source: Address | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKey:
+    """A rule is nothing but what identifies it."""
+
+    version: int
+    priority: int
+    table: int
+    source: IPv4Network | IPv6Network | None = None
+    destination: IPv4Network | IPv6Network | None = None
+    fwmark: int = 0
+    incoming: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"from {self.source}" if self.source else "", f"to {self.destination}" if self.destination else ""]
+        parts += [f"fwmark {self.fwmark}" if self.fwmark else "", f"iif {self.incoming}" if self.incoming else ""]
+        selector = " ".join(filter(None, parts))
+        return f"IPv{self.version} rule {self.priority}: {selector} table {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """Nothing of a rule is updated in place."""
+
+
+@dataclass(frozen=True, slots=True)
 class SysctlKey:
     """Path below /proc/sys, with slashes (interface names may hold dots): `net/ipv4/conf/all/arp_ignore`."""
 
@@ -58,6 +124,10 @@ class SysctlKey:
         return self.path
 
 
+BACKUP_ONLY = SysctlKey("net/ipv4/vs/backup_only")
+"""1, beside a running backup daemon, makes IPVS leave every packet alone (net/netfilter/ipvs/ip_vs_core.c)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SysctlConfig:
     """Fields as the kernel prints them, single tabs or spaces normalised to one space: `3 0`."""
@@ -65,7 +135,59 @@ class SysctlConfig:
     value: str
 
 
-# -- owned by the director: IPVS ---------------------------------------------------------------------------
+# -- owned by a real server: what unwraps tunnels ------------------------------------------------------------
+
+
+class Unwrapper(Enum):
+    """Kinds of tunnel devices, by what they unwrap, as rtnetlink calls them: an IPv4 packet in IPv4, GRE in IPv4, an
+    IPv6 packet in IPv4, either in IPv6, GRE in IPv6."""
+
+    IPIP = "ipip"
+    GRE = "gre"
+    SIT = "sit"
+    IP6TNL = "ip6tnl"
+    IP6GRE = "ip6gre"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeviceKey:
+    """A tunnel device, by name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"tunnel device {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """Unwraps what anybody sends to `local`. kind, local and checksum (GRE: packets bear one) cannot be changed in
+    place. loose: reverse path filter 2, whatever `all` says: the sender inside is no way this device leads to."""
+
+    kind: Unwrapper
+    local: Address
+    checksum: bool = False
+    up: bool = True
+    loose: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GuePortKey:
+    """A UDP port on which the kernel takes GUE apart; what was inside then goes to a tunnel device."""
+
+    version: int
+    port: int
+
+    def __str__(self) -> str:
+        return f"GUE on IPv{self.version} port {self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class GuePortConfig:
+    """There is nothing to set."""
+
+
+# -- owned by the director: IPVS and the packet filter -----------------------------------------------------
 
 
 class ServiceKey(NamedTuple):
@@ -172,17 +294,69 @@ class TimeoutsConfig:
     udp: int
 
 
-Key = AddressKey | SysctlKey | ServiceKey | DestinationKey | DaemonKey | TimeoutsKey
-Config = AddressConfig | SysctlConfig | ServiceConfig | DestinationConfig | DaemonConfig | TimeoutsConfig
+@dataclass(frozen=True, slots=True, order=True)
+class TableKey:
+    """haman's own table of the packet filter: there is one, and all of it is ours."""
+
+    def __str__(self) -> str:
+        return "packet-filter table inet haman"
+
+
+@dataclass(frozen=True, slots=True)
+class TableConfig:
+    """text: the file that makes it, in nftables' language (`wire.nftables`). Of a dump: the file that made it; empty if
+    somebody has changed it since."""
+
+    text: str
+
+
+Key = (
+    AddressKey
+    | RouteKey
+    | RuleKey
+    | SysctlKey
+    | DeviceKey
+    | GuePortKey
+    | ServiceKey
+    | DestinationKey
+    | DaemonKey
+    | TimeoutsKey
+    | TableKey
+)
+Config = (
+    AddressConfig
+    | RouteConfig
+    | RuleConfig
+    | SysctlConfig
+    | DeviceConfig
+    | GuePortConfig
+    | ServiceConfig
+    | DestinationConfig
+    | DaemonConfig
+    | TimeoutsConfig
+    | TableConfig
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """A desired state or a dump. Kinds a process does not own stay empty in its own values."""
+    """A desired state or a dump. Kinds a process does not own stay empty in its own values.
+
+    destinations: those of one service in the order in which they were added, as far as that is known. ordered: said of
+    a desired state only: the services whose destinations' order matters; no difference between two kernels. first: the
+    same of daemons that must run before any service is there.
+    """
 
     addresses: Mapping[AddressKey, AddressConfig] = field(default_factory=dict)
+    routes: Mapping[RouteKey, RouteConfig] = field(default_factory=dict)
+    rules: Mapping[RuleKey, RuleConfig] = field(default_factory=dict)
     sysctls: Mapping[SysctlKey, SysctlConfig] = field(default_factory=dict)
+    devices: Mapping[DeviceKey, DeviceConfig] = field(default_factory=dict)
+    gue_ports: Mapping[GuePortKey, GuePortConfig] = field(default_factory=dict)
     services: Mapping[ServiceKey, ServiceConfig] = field(default_factory=dict)
     destinations: Mapping[DestinationKey, DestinationConfig] = field(default_factory=dict)
     daemons: Mapping[DaemonKey, DaemonConfig] = field(default_factory=dict)
     timeouts: Mapping[TimeoutsKey, TimeoutsConfig] = field(default_factory=dict)
+    tables: Mapping[TableKey, TableConfig] = field(default_factory=dict)
+    ordered: frozenset[ServiceKey] = field(default=frozenset(), compare=False)
+    first: frozenset[DaemonKey] = field(default=frozenset(), compare=False)

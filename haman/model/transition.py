@@ -10,14 +10,26 @@ class Kind(Enum):
     """What sort of object a transition is about."""
 
     ROUTER = "router"  # before/after: a Role's value
+    GROUP = "group"  # a sync group; before/after: a Role's value, the same as all its routers'
+    TRACKER = "tracker"  # before/after: unknown, up, down
+    TAKEOVER = "takeover"  # what came of asking about it; before: announced, or a TakeoverVerdict; after: one
+    RIVAL = "rival"  # another router speaks as active beside this one, which stays active
+    SPLIT = "split"  # two active at once (before/after: the addresses of the others, or none)
+    ARBITER = "arbiter"  # it keeps a standby from becoming active (before/after: free, held)
     PACKET = "packet"  # an advertisement was refused, or differs from what this node is configured for
     SERVER = "server"  # before/after: unknown, up, down
+    WEIGHT = "weight"  # a server's check asks for another weight than before (before/after: the number)
+    CERTIFICATE = "certificate"  # a server's certificate (before/after: valid, ending)
     SERVICE = "service"  # before/after: unknown, up, down (no server left), floor (kept up by minimum_up)
+    SITE = "site"  # which site serves a service; before/after: local, or the name of a backup
     DRIFT = "drift"  # something of ours was changed by somebody else, and repaired
     KERNEL = "kernel"  # the kernel refused something or lacks it (before/after: ok, refused, unavailable)
-    PROCESS = "process"  # elector and director themselves
+    PROCESS = "process"  # elector, director and relay themselves
     HOOK = "hook"
     CONFIG = "config"
+    PEER = "peer"  # another director, on the directors' channel
+    ORDER = "order"  # of the operator's: a router given away (before/after: directors), maintenance (off, on)
+    SYNC = "sync"  # a router whose connections this director is told (before/after: waiting, ready)
 
 
 class Role(Enum):

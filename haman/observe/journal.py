@@ -38,10 +38,14 @@ _SYSLOG = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR:
 
 _BAD = {
     Kind.ROUTER: {Role.FAULT.value: logging.WARNING},
+    Kind.TAKEOVER: {"second_owner": logging.WARNING, "unconfirmed": logging.WARNING},
+    Kind.ARBITER: {"held": logging.ERROR},
     Kind.PACKET: {"refused": logging.WARNING, "mismatch": logging.WARNING},
     Kind.SERVER: {"down": logging.WARNING},
+    Kind.CERTIFICATE: {"ending": logging.WARNING},
     Kind.SERVICE: {"down": logging.ERROR, "floor": logging.WARNING},
     Kind.PROCESS: {"limited": logging.WARNING, "restarting": logging.WARNING},
+    Kind.CONFIG: {"refused": logging.ERROR},
     Kind.KERNEL: {"refused": logging.ERROR, "unavailable": logging.ERROR},
 }
 
@@ -84,8 +88,10 @@ def sentence(transition: Transition) -> str:
 
 
 def level_of(transition: Transition) -> int:
-    if transition.kind is Kind.DRIFT:
+    if transition.kind in (Kind.DRIFT, Kind.RIVAL):
         return logging.WARNING
+    if transition.kind is Kind.SPLIT:
+        return logging.INFO if transition.after == "none" else logging.ERROR
     if transition.kind is Kind.HOOK:
         return logging.INFO if transition.after == "exit 0" else logging.WARNING
     return _BAD.get(transition.kind, {}).get(transition.after, logging.INFO)

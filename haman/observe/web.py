@@ -1,21 +1,24 @@
-"""The read-only HTTP server of `metrics.listen`: /metrics, /live, /ready. It decides nothing and can change nothing."""
+"""The read-only HTTP server of `metrics.listen`: metrics, /live and /ready. It decides and changes nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from haman.observe import metrics
+from haman.observe import keepalived, metrics
 from haman.observe.journal import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from haman.model.cluster import Listen
     from haman.observe.figures import Figures
+    from haman.observe.listening import Listening
 
 RETRY = 5.0
 """Seconds between attempts to listen: the address may belong to an interface that is not up yet."""
@@ -25,39 +28,92 @@ RETRY = 5.0
 class Source:
     """Where the answers come from. live: None, or why not. ready: by router, what it still waits for."""
 
-    figures: Callable[[], Figures]
+    figures: Callable[[], Awaitable[Figures]]
     live: Callable[[], str | None]
     ready: Callable[[], Mapping[str, str]]
 
 
-async def serve(listen: Listen, source: Source) -> None:
-    """Serve until cancelled. An address that cannot be had is logged once and tried again."""
+async def serve(listening: Listening, source: Source) -> None:
+    """Serve where `listening` says, until cancelled. An address that cannot be had is logged once and tried again, and
+    what is listened to already stays until then."""
     runner = web.AppRunner(application(source), access_log=None, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
-    told = False
+    place = _Place(runner)
     try:
         while True:
-            try:
-                await web.TCPSite(runner, listen.host, listen.port).start()
-                break
-            except OSError as error:
-                if not told:
-                    log.error("metrics.listen %s:%d: %s; trying again", listen.host, listen.port, error.strerror)
-                    told = True
-                await asyncio.sleep(RETRY)
-        log.info("metrics on http://%s:%d/metrics", listen.host, listen.port)
-        await asyncio.get_running_loop().create_future()
+            problem = await place.move(listening.wanted) if listening.wanted != place.listen else None
+            if problem is not None and problem != listening.problem:
+                log.error("%s; trying again", problem)
+            listening.problem = problem
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY if problem is not None else None):
+                    await listening.changed.wait()
+            listening.changed.clear()
     finally:
         await runner.cleanup()
+
+
+class _Place:
+    """Where it listens now."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        self._runner = runner
+        self._site: web.TCPSite | None = None
+        self.listen: Listen | None = None
+
+    async def move(self, listen: Listen | None) -> str | None:
+        """Listen there, and only then here no more. Returns what is in the way; then nothing has changed."""
+        if listen is None:
+            await self._leave()
+            return None
+        try:
+            site = await self._start(listen)
+        except OSError as error:
+            # 0.0.0.0 after 127.0.0.1 on the same port: what is in the way may be ourselves.
+            old = self.listen
+            if old is None or old.port != listen.port:
+                return _problem(listen, error)
+            await self._leave()
+            try:
+                site = await self._start(listen)
+            except OSError as again:
+                self._site, self.listen = await self._start(old), old
+                return _problem(listen, again)
+        await self._leave()
+        self._site, self.listen = site, listen
+        log.info("metrics on http://%s:%d/metrics", listen.host, listen.port)
+        return None
+
+    async def _start(self, listen: Listen) -> web.TCPSite:
+        site = web.TCPSite(self._runner, listen.host, listen.port)
+        try:
+            await site.start()
+        except OSError:
+            with contextlib.suppress(RuntimeError):
+                self._runner._unreg_site(site)
+            raise
+        return site
+
+    async def _leave(self) -> None:
+        if self._site is not None:
+            await self._site.stop()
+        self._site = self.listen = None
+
+
+def _problem(listen: Listen, error: OSError) -> str:
+    return f"metrics.listen {listen.host}:{listen.port}: {os.strerror(error.errno or 0)}"
 
 
 def application(source: Source) -> web.Application:
     rendering = asyncio.Lock()
 
-    async def page(_: web.Request) -> web.Response:
-        async with rendering:  # one thread at a time, however many scrapers there are
-            body = await asyncio.to_thread(metrics.render, source.figures())
-        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+    def page(render: Callable[[Figures], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(_: web.Request) -> web.Response:
+            async with rendering:  # one thread at a time, however many scrapers there are
+                body = await asyncio.to_thread(render, await source.figures())
+            return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+        return answer
 
     async def live(_: web.Request) -> web.Response:
         why = source.live()
@@ -71,5 +127,12 @@ def application(source: Source) -> web.Application:
         return web.Response(status=503, text=text)
 
     app = web.Application()
-    app.add_routes([web.get("/metrics", page), web.get("/live", live), web.get("/ready", ready)])
+    app.add_routes(
+        [
+            web.get("/metrics", page(metrics.render)),
+            web.get("/metrics/keepalived", page(keepalived.render)),
+            web.get("/live", live),
+            web.get("/ready", ready),
+        ]
+    )
     return app

@@ -6,10 +6,11 @@ Every setting asked of the kernel has its reason beside it.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from haman.model.cluster import Forward, OnFailure, Protocol, Service, StandbyAddress, Tunnel
 from haman.model.kernel import (
+    BACKUP_ONLY,
     SENTINEL_FWMARK,
     AddressConfig,
     AddressKey,
@@ -19,20 +20,45 @@ from haman.model.kernel import (
     DestinationConfig,
     DestinationKey,
     Kernel,
+    RouteConfig,
+    RouteKey,
+    RuleConfig,
+    RuleKey,
     ServiceConfig,
     ServiceKey,
     SysctlConfig,
     SysctlKey,
+    TableConfig,
+    TableKey,
     TimeoutsConfig,
     TimeoutsKey,
     flag_words,
 )
+from haman.model.routers import StandbyAddress
+from haman.model.routing import DIVERSION, IPV6_METRIC
+from haman.model.services import Forward, OnFailure, Protocol, Service, Tunnel
+from haman.plan import filter
+from haman.plan.identity import place, service_key
+from haman.wire import nftables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from haman.model.cluster import Cluster, Server, Sync, Target, Timeouts, VirtualAddress
+    from haman.model.cluster import Cluster, Sync, Timeouts
     from haman.model.elector import ElectorConfig, RouterConfig
+    from haman.model.filter import Ruleset
+    from haman.model.routers import VirtualAddress
+    from haman.model.routing import VirtualRule
+    from haman.model.services import Server, Target
+
+    Order = Mapping[int, Sequence[str]]
+    """By front port, the names of servers in the order they are to be added in."""
+
+_METHOD = {Forward.FULLNAT: Forward.NAT, Forward.RELAY: Forward.DR}
+"""What it is to IPVS. Of full NAT the packet filter does the other half, of a relay the process that listens here."""
+
+HEAVIEST = 65535
+"""As heavy as a configuration may say."""
 
 SYNC_REFRESH = 3
 """Seconds after which a connection that still carries packets is synchronised again. A director that comes back
@@ -40,19 +66,37 @@ knows the running connections after this time, so a short one is wanted; each re
 
 
 def addresses(config: ElectorConfig, holding: Mapping[str, bool]) -> Kernel:
-    """Addresses and their sysctls for one node.
+    """Addresses, routes and rules that follow the roles, and their sysctls, for one node; and whether IPVS schedules.
 
     holding: by router name, whether the VIPs are to be on the NIC now; a router that is not named does not hold.
     A LOOPBACK router's VIPs are on `lo` for ever, as host addresses.
     """
     wanted: dict[AddressKey, AddressConfig] = {}
+    routes: dict[RouteKey, RouteConfig] = {}
+    rules: dict[RuleKey, RuleConfig] = {}
     for router in config.routers:
+        if holding.get(router.name, False):
+            for route in router.routes:
+                key = RouteKey(route.destination, route.table, route.metric)
+                routes[key] = RouteConfig(route.via, route.device, route.source)
+            rules |= dict.fromkeys((_rule(rule) for rule in router.rules), RuleConfig())
         for vip in router.addresses:
             if router.standby_address is StandbyAddress.LOOPBACK:
                 wanted[AddressKey("lo", vip.ip, vip.ip.max_prefixlen)] = AddressConfig()
             if holding.get(router.name, False):
-                wanted[on_nic(router, vip)] = AddressConfig()
-    return Kernel(addresses=wanted, sysctls=_settings(_address_settings(config)))
+                label = f"{vip.device}:{vip.label}" if vip.label else ""
+                wanted[on_nic(router, vip)] = AddressConfig(label=label)
+    for each in config.diversions:
+        metric = 0 if each.version == 4 else IPV6_METRIC
+        everything = ip_network("0.0.0.0/0" if each.version == 4 else "::/0")
+        routes[RouteKey(everything, DIVERSION, metric)] = RouteConfig(device="lo", local=True)
+        rules[RuleKey(each.version, DIVERSION, DIVERSION, fwmark=each.mark)] = RuleConfig()
+    sysctls = _settings(_address_settings(config)) | _settings(_gate(config, holding))
+    return Kernel(addresses=wanted, routes=routes, rules=rules, sysctls=sysctls)
+
+
+def _rule(rule: VirtualRule) -> RuleKey:
+    return RuleKey(rule.version, rule.priority, rule.table, rule.source, rule.destination, rule.fwmark, rule.incoming)
 
 
 def on_nic(router: RouterConfig, vip: VirtualAddress) -> AddressKey:
@@ -63,7 +107,8 @@ def on_nic(router: RouterConfig, vip: VirtualAddress) -> AddressKey:
     the node's own address goes and comes back while the VIP is held, and the node would send with the VIP as source: to
     real servers that have it too, and answer nobody.
     """
-    there = router.interface == vip.device and router.source in vip.interface.network
+    own = [source for source in (router.source, router.source6) if source is not None]
+    there = router.interface == vip.device and any(source in vip.interface.network for source in own)
     return AddressKey(vip.device, vip.ip, vip.ip.max_prefixlen if there else vip.interface.network.prefixlen)
 
 
@@ -81,33 +126,83 @@ def _address_settings(config: ElectorConfig) -> Iterator[tuple[str, str]]:
         yield "net/ipv4/conf/all/promote_secondaries", "1"
 
 
-def ipvs(cluster: Cluster, node: str, weights: Mapping[Target, int | None]) -> Kernel:
-    """The IPVS table, its daemons and settings for one director.
+def _gate(config: ElectorConfig, holding: Mapping[str, bool]) -> Iterator[tuple[str, str]]:
+    """With the VIPs, not with the role: a director that has handed over still gets packets for as long as it lingers,
+    and would answer them all itself, those of connections that another server has with a reset."""
+    if config.opens:
+        # Beside a running backup daemon, 1 makes IPVS leave every packet alone. So what the active director sends a
+        # standby is the standby's, not scheduled once more.
+        yield BACKUP_ONLY.path, "0" if any(holding.get(name, False) for name in config.opens) else "1"
+
+
+def ipvs(
+    cluster: Cluster,
+    node: str,
+    weights: Mapping[Target, int | None],
+    order: Mapping[str, Order] | None = None,
+    macs: Mapping[str, tuple[str, ...]] | None = None,
+    taken: Mapping[str, str] | None = None,
+) -> Kernel:
+    """The IPVS table, its daemons and settings, and the rules of the packet filter that it needs, for one director.
 
     weights: what each target gets now. None, or not named: it is not in the table; 0: it keeps the connections
-    it has and gets no new ones (quiesced).
-    A service on the VIP of a router this node has no part in is left out; its packets never come here.
+    it has and gets no new ones (quiesced). order: by service, where it matters in which its servers were added.
+    A service on the VIP of a router this node has no part in is left out; its packets never come here. Which site
+    serves is in the weights (failover.weights). macs, taken: as in filter.ruleset.
     """
     services: dict[ServiceKey, ServiceConfig] = {}
     destinations: dict[DestinationKey, DestinationConfig] = {}
+    ordered: set[ServiceKey] = set()
     here = list(cluster.services_of(node))
+    rules = filter.ruleset(cluster, node, macs or {}, taken)
     for service in here:
         config = _service(service)
+        fronts = order.get(service.name, {}) if order else {}
         for front in service.fronts:
             key = service_key(service, front)
             services[key] = config
-            for server in service.servers.values():
-                target = service.target(server, front)
-                weight = weights.get(target)
-                if weight is not None:
-                    destinations[DestinationKey(key, server.address, target.port)] = _destination(server, weight)
+            servers: Iterable[Server] = service.servers.values()
+            if front in fronts:
+                ordered.add(key)
+                servers = _in_order(servers, fronts[front])
+            destinations.update(_destinations(service, key, front, servers, weights))
+            for pool in service.pools():
+                destinations.update(_destinations(pool, key, front, pool.servers.values(), weights))
+        if (visiting := service.visiting()) is not None:
+            for front in visiting.fronts:
+                key = service_key(visiting, front)
+                services[key] = config
+                destinations.update(_destinations(visiting, key, front, visiting.servers.values(), weights))
     return Kernel(
-        sysctls=_settings(_ipvs_settings(cluster, node, here)),
+        sysctls=_settings(_ipvs_settings(cluster, node, here, second_chance=bool(rules.chances))),
         services=_sentinels(services) | services,
         destinations=destinations,
         daemons=_daemons(cluster.sync, node),
         timeouts=_timeouts(cluster.timeouts),
+        ordered=frozenset(ordered),
+        tables=_tables(rules),
+        first=frozenset({DaemonKey(DaemonRole.BACKUP)} if cluster.sync and cluster.sync.backup_only else ()),
     )
+
+
+def _destinations(
+    service: Service, key: ServiceKey, front: int, servers: Iterable[Server], weights: Mapping[Target, int | None]
+) -> Iterator[tuple[DestinationKey, DestinationConfig]]:
+    """Servers of one place have the sum of their weights."""
+    found: dict[DestinationKey, DestinationConfig] = {}
+    for server in servers:
+        weight = weights.get(service.target(server, front))
+        if weight is not None:
+            there = place(service, key, front, server)
+            before = found[there].weight if there in found else 0
+            found[there] = _destination(server, min(weight + before, HEAVIEST))
+    yield from found.items()
+
+
+def _in_order(servers: Iterable[Server], names: Sequence[str]) -> list[Server]:
+    """Those that are not named come last, in the order they have."""
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(servers, key=lambda server: places.get(server.name, len(places)))
 
 
 def is_sentinel(key: ServiceKey) -> bool:
@@ -123,13 +218,6 @@ def _sentinels(services: Mapping[ServiceKey, ServiceConfig]) -> dict[ServiceKey,
         ServiceKey.marked(SENTINEL_FWMARK, ipv6=ipv6): ServiceConfig("none", prefix=128 if ipv6 else 32)
         for ipv6 in sorted(families)
     }
-
-
-def service_key(service: Service, front: int) -> ServiceKey:
-    """The IPVS service that `service` becomes on one of its fronts."""
-    if service.protocol is not None and service.address is not None:
-        return ServiceKey.at(service.protocol, service.address, front)
-    return ServiceKey.marked(service.fwmark or 0, ipv6=service.fwmark_ipv6)
 
 
 def _service(service: Service) -> ServiceConfig:
@@ -148,7 +236,12 @@ def _service(service: Service) -> ServiceConfig:
 
 def _destination(server: Server, weight: int) -> DestinationConfig:
     tunnel = (server.tunnel or Tunnel()) if server.forward is Forward.TUN else None
-    return DestinationConfig(server.forward, weight, server.upper_threshold, server.lower_threshold, tunnel)
+    method = _METHOD.get(server.forward, server.forward)
+    return DestinationConfig(method, weight, server.upper_threshold, server.lower_threshold, tunnel)
+
+
+def _tables(rules: Ruleset) -> dict[TableKey, TableConfig]:
+    return {TableKey(): TableConfig(nftables.render(rules))} if rules else {}
 
 
 def _daemons(sync: Sync | None, node: str) -> dict[DaemonKey, DaemonConfig]:
@@ -163,34 +256,53 @@ def _timeouts(timeouts: Timeouts) -> dict[TimeoutsKey, TimeoutsConfig]:
     return {TimeoutsKey(): config} if any((config.tcp, config.tcp_fin, config.udp)) else {}
 
 
-def _ipvs_settings(cluster: Cluster, node: str, here: list[Service]) -> Iterator[tuple[str, str]]:
+def _ipvs_settings(
+    cluster: Cluster, node: str, here: list[Service], *, second_chance: bool
+) -> Iterator[tuple[str, str]]:
     # A connection whose server was removed ends at its next packet and the client is told or scheduled anew; with 0
     # its packets are dropped in silence until it times out.
     yield "net/ipv4/vs/expire_nodest_conn", "1"
+    if any(service.protocol is not Protocol.UDP for service in here):
+        # A client that uses a port again for a new connection gets a new decision; with 0 it goes to the server it had
+        # before, be that drained or not.
+        yield "net/ipv4/vs/conn_reuse_mode", "1"
     hashed = {service.protocol for service in here if service.scheduler == "mh"}
     if hashed & {Protocol.TCP, None}:
         # Maglev hashing gives the same server on every director, so one that has never seen a connection may take it up
-        # in the middle; with 0 it accepts a connection only from its first packet on.
-        yield "net/ipv4/vs/sloppy_tcp", "1"
+        # in the middle; with 0 it accepts a connection only from its first packet on. It holds for every service, and
+        # one with another scheduler would choose anew; so not while the director that knows the connection is asked.
+        yield "net/ipv4/vs/sloppy_tcp", "0" if second_chance else "1"
     if hashed & {Protocol.SCTP, None}:
         yield "net/ipv4/vs/sloppy_sctp", "1"  # the same for SCTP
-    if any(service.persistence and service.on_failure is OnFailure.QUIESCE for service in here):
+    if any(each.persistence and (each.on_failure is OnFailure.QUIESCE or each.backups) for each in here):
         # A client that is bound to a server leaves it when its weight falls to 0; else new connections of that
-        # client go on to the dead server until the binding times out.
+        # client go on to the dead server, or to the site that serves no more, until the binding times out.
         yield "net/ipv4/vs/expire_quiescent_template", "1"
+    servers = [server for service in here for part in service.everywhere() for server in part.servers.values()]
+    full = any(server.forward is Forward.FULLNAT for server in servers)
+    if full or any(service.masquerade for service in here):
+        # What IPVS sends on stays in the kernel's connection tracking, which is what gives it another source; with 0
+        # the packet-filter rule is passed over in silence and clients wait for ever.
+        yield "net/ipv4/vs/conntrack", "1"
     if _daemons(cluster.sync, node):
         yield from _sync_settings(cluster.timeouts)
+        if cluster.sync and not cluster.sync.backup_only:  # else it follows the role: see _gate
+            # Together with the backup daemon, which runs here for ever, 1 would switch IPVS off.
+            yield BACKUP_ONLY.path, "0"
 
 
 def _sync_settings(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
-    # A running backup daemon together with backup_only=1 switches IPVS off; both daemons run here for ever.
-    yield "net/ipv4/vs/backup_only", "0"
     # "threshold period": period 0 leaves it to time, not to packet counts, when a connection is synchronised again,
     # so a slow one is not forgotten by the others.
     yield "net/ipv4/vs/sync_threshold", "3 0"
-    # Well under the shortest timeout that a live connection has, or the others forget it between two refreshes.
+    yield "net/ipv4/vs/sync_refresh_period", str(sync_refresh(timeouts))
+
+
+def sync_refresh(timeouts: Timeouts) -> int:
+    """Seconds after which a connection with packets is told again: well under the shortest timeout that a live one has,
+    or the others forget it between two refreshes."""
     shortest = min((seconds for seconds in (timeouts.tcp, timeouts.udp) if seconds), default=SYNC_REFRESH * 3)
-    yield "net/ipv4/vs/sync_refresh_period", str(max(1, min(SYNC_REFRESH, shortest // 3)))
+    return max(1, min(SYNC_REFRESH, shortest // 3))
 
 
 def _settings(pairs: Iterator[tuple[str, str]]) -> dict[SysctlKey, SysctlConfig]:

@@ -15,10 +15,15 @@ from haman.model.kernel import (
     AddressKey,
     DaemonKey,
     DestinationKey,
+    DeviceKey,
+    GuePortKey,
     Kernel,
     Key,
+    RouteKey,
+    RuleKey,
     ServiceKey,
     SysctlKey,
+    TableKey,
     TimeoutsKey,
 )
 from haman.plan import desired
@@ -26,7 +31,8 @@ from haman.plan import desired
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from haman.model.cluster import Address, Cluster
+    from haman.model.addresses import Address
+    from haman.model.cluster import Cluster
     from haman.model.elector import ElectorConfig
 
 K = TypeVar("K", bound=Key)
@@ -40,7 +46,8 @@ class Ownership:
     addresses: (device, ip), whatever the prefix length. vips: every service on them, whatever protocol and port, so
     that a leftover of an earlier program on our VIP does not stay beside ours. fwmarks: of both address families.
     services: single services, on addresses that are not a router's. sysctls: only while they are wanted, as they are
-    never removed. remembered: what we once made (addresses, services, daemons).
+    never removed. tables: of the packet filter. remembered: what we once made (addresses, services, daemons, GUE ports,
+    tables).
     """
 
     addresses: frozenset[tuple[str, Address]] = frozenset()
@@ -50,12 +57,23 @@ class Ownership:
     sysctls: frozenset[SysctlKey] = frozenset()
     daemons: frozenset[DaemonKey] = frozenset()
     timeouts: bool = False
+    tables: frozenset[TableKey] = frozenset()
     remembered: frozenset[Key] = frozenset()
+
+    @property
+    def filters(self) -> bool:
+        """Whether there may be something of ours in the packet filter."""
+        return bool(self.tables) or TableKey() in self.remembered
 
     def __contains__(self, key: Key) -> bool:
         match key:
             case AddressKey():
                 return (key.device, key.ip) in self.addresses or key in self.remembered
+            case GuePortKey():
+                return key in self.remembered
+            case RouteKey() | RuleKey() | DeviceKey():
+                # Those of others are never read: ours bear our protocol number (kernel.routing), or prefix (devices).
+                return True
             case SysctlKey():
                 return key in self.sysctls
             case ServiceKey():
@@ -67,6 +85,8 @@ class Ownership:
                 return key in self.daemons or key in self.remembered
             case TimeoutsKey():
                 return self.timeouts
+            case TableKey():
+                return True  # by its name; see `filters` for whether it is looked for
 
 
 def of_elector(config: ElectorConfig, remembered: Collection[Key]) -> Ownership:
@@ -82,7 +102,9 @@ def of_elector(config: ElectorConfig, remembered: Collection[Key]) -> Ownership:
 def of_director(cluster: Cluster, node: str, remembered: Collection[Key]) -> Ownership:
     """The services on the VIPs of the node's routers and on configured firewall marks, the sync daemons and
     timeouts if the configuration speaks of them, and the `net/ipv4/vs/*` settings it needs."""
-    wanted = desired.ipvs(cluster, node, {})
+    # What rules there are depends on which directors are known; that they are ours does not.
+    known = dict.fromkeys(cluster.directors, ("",))
+    wanted = desired.ipvs(cluster, node, {}, macs=known)
     return Ownership(
         vips=frozenset(vip for router in cluster.routers_of(node) for vip in router.vips),
         fwmarks=frozenset(key.fwmark for key in wanted.services if key.fwmark) | {SENTINEL_FWMARK},
@@ -90,6 +112,7 @@ def of_director(cluster: Cluster, node: str, remembered: Collection[Key]) -> Own
         sysctls=frozenset(wanted.sysctls),
         daemons=frozenset(wanted.daemons),
         timeouts=bool(wanted.timeouts),
+        tables=frozenset(wanted.tables),
         remembered=frozenset(remembered),
     )
 
@@ -112,9 +135,14 @@ def _part(kernel: Kernel, wanted: Callable[[Key], bool]) -> Kernel:
     ours = services.keys()
     return Kernel(
         addresses=of(kernel.addresses),
+        routes=of(kernel.routes),
+        rules=of(kernel.rules),
         sysctls=of(kernel.sysctls),
+        devices=of(kernel.devices),
+        gue_ports=of(kernel.gue_ports),
         services=services,
         destinations={key: config for key, config in kernel.destinations.items() if key.service in ours},
         daemons=of(kernel.daemons),
         timeouts=of(kernel.timeouts),
+        tables=of(kernel.tables),
     )

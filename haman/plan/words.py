@@ -9,8 +9,13 @@ from haman.model.kernel import (
     Config,
     DaemonConfig,
     DestinationConfig,
+    DeviceConfig,
+    GuePortConfig,
+    RouteConfig,
+    RuleConfig,
     ServiceConfig,
     SysctlConfig,
+    TableConfig,
     TimeoutsConfig,
 )
 
@@ -18,8 +23,20 @@ from haman.model.kernel import (
 def words(config: Config) -> str:
     """` (dr, weight 1)`, ` = 1` or nothing; starts with its own blank."""
     match config:
-        case AddressConfig():
+        case AddressConfig(label=label):
+            return f" (label {label})" if label else ""
+        case RouteConfig(via, device, source, local):
+            parts = [
+                "local" if local else "",
+                f"via {via}" if via else "",
+                f"dev {device}" if device else "",
+                f"src {source}" if source else "",
+            ]
+            parts = [" ".join(filter(None, parts))]
+        case RuleConfig() | GuePortConfig():
             return ""
+        case DeviceConfig(kind, local, checksum):
+            parts = [f"{kind.value} to {local}", *(["with checksums"] if checksum else [])]
         case SysctlConfig(value):
             return f" = {value}"
         case ServiceConfig():
@@ -32,6 +49,10 @@ def words(config: Config) -> str:
         case TimeoutsConfig():
             named = {"tcp": config.tcp, "tcp fin": config.tcp_fin, "udp": config.udp}
             parts = [f"{name} {seconds} s" for name, seconds in named.items() if seconds]
+        case TableConfig(text):
+            rules = [line for line in text.splitlines() if line.startswith("\t\t") and "; policy " not in line]
+            marks = sum(" meta mark set " in line for line in rules)
+            parts = [f"rules: {marks} for marks, {len(rules) - marks} for new sources"]
         case _:
             assert_never(config)
     return f" ({', '.join(parts)})"

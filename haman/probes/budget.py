@@ -27,7 +27,12 @@ class Budget:
 
 
 def budget_for(checks: int) -> Budget:
-    """A budget for that many different checks, inside this process's limit.
+    """A budget for that many different checks, inside this process's limit (see `capacity_for`)."""
+    return Budget(capacity_for(checks))
+
+
+def capacity_for(checks: int) -> int:
+    """Descriptors for that many different checks.
 
     The soft limit is raised, as far as the hard one allows, only when the checks need it: hooks inherit it, and
     old programs (select) do not work with descriptors past 1024.
@@ -39,4 +44,4 @@ def budget_for(checks: int) -> Budget:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         soft = most
     room = wanted if soft == resource.RLIM_INFINITY else soft - RESERVE
-    return Budget(max(16, min(wanted, room)))
+    return max(16, min(wanted, room))

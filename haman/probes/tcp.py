@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haman.probes.attempt import Attempt
 from haman.probes.outcome import Outcome
+from haman.probes.stream import StreamProber
 
 if TYPE_CHECKING:
     import socket
 
 
-class TcpAttempt(Attempt):
-    def connected(self, sock: socket.socket) -> None:
+class TcpProber(StreamProber):
+    def connected(self, sock: socket.SocketType) -> None:
         self.finish(Outcome.CONNECTED)

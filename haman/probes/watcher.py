@@ -28,6 +28,10 @@ CLEAR = 1000
 """Cancelled deadlines that may wait for their time to be forgotten, or as many as there are others."""
 
 
+def _ignored(events: int) -> None:
+    """Of a socket that nobody uses."""
+
+
 class Deadline:
     """`call` at `when` (monotonic seconds), unless it is cancelled before."""
 
@@ -65,6 +69,11 @@ class Watcher:
         # ours, and the next socket gets its number.
         change = self._epoll.modify if known else self._epoll.register
         change(descriptor, events | select.EPOLLONESHOT)
+
+    def rest(self, descriptor: int) -> None:
+        """Nothing is waited for on it at present; it stays open, and will be waited for again."""
+        if descriptor in self._calls:  # else nothing ever was, and epoll does not know it
+            self._calls[descriptor] = _ignored
 
     def forget(self, descriptor: int, *, waiting: bool) -> None:
         """BEFORE closing it. waiting: what was waited for last has not happened yet."""

@@ -1,4 +1,4 @@
-"""The Internet checksum (RFC 1071), and the IPv4 pseudo-header that some VRRP speakers put before it."""
+"""The Internet checksum (RFC 1071), and the pseudo-headers that it covers beside a message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address
+    from haman.model.addresses import Address
 
 
 def internet(data: bytes) -> int:
@@ -19,6 +19,9 @@ def internet(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def pseudo_header(source: IPv4Address, destination: IPv4Address, protocol: int, length: int) -> bytes:
-    """RFC 793, section 3.1; `length` is that of the message in bytes."""
-    return source.packed + destination.packed + struct.pack("!BBH", 0, protocol, length)
+def pseudo_header(source: Address, destination: Address, protocol: int, length: int) -> bytes:
+    """IPv4: RFC 793, section 3.1; IPv6: RFC 8200, section 8.1. `length` is that of the message in bytes."""
+    addresses = source.packed + destination.packed
+    if source.version == 4:
+        return addresses + struct.pack("!BBH", 0, protocol, length)
+    return addresses + struct.pack("!II", length, protocol)

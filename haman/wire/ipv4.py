@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-PROTOCOL_VRRP = 112
-TTL = 255
-_PRECEDENCE_INTERNETWORK_CONTROL = 0xC0
+from haman.wire.packet import PRECEDENCE, PROTOCOL_VRRP, Packet
+
 _MINIMUM_HEADER = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    source: IPv4Address
-    destination: IPv4Address
-    ttl: int
-    payload: bytes
 
 
 def split(data: bytes) -> Packet | None:
@@ -34,21 +24,21 @@ def split(data: bytes) -> Packet | None:
     return Packet(IPv4Address(data[12:16]), IPv4Address(data[16:20]), data[8], data[header:total])
 
 
-def wrap(payload: bytes, source: IPv4Address, destination: IPv4Address) -> bytes:
-    """A packet for a socket with IP_HDRINCL; the kernel fills in identification and header checksum (raw(7))."""
+def wrap(packet: Packet) -> bytes:
+    """For a socket with IP_HDRINCL; the kernel fills in identification and header checksum (raw(7))."""
     return (
         struct.pack(
             "!BBHHHBBH",
             0x45,
-            _PRECEDENCE_INTERNETWORK_CONTROL,
-            _MINIMUM_HEADER + len(payload),
+            PRECEDENCE,
+            _MINIMUM_HEADER + len(packet.payload),
             0,
             0,
-            TTL,
+            packet.ttl,
             PROTOCOL_VRRP,
             0,
         )
-        + source.packed
-        + destination.packed
-        + payload
+        + packet.source.packed
+        + packet.destination.packed
+        + packet.payload
     )

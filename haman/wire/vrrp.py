@@ -1,6 +1,7 @@
-"""VRRPv3 advertisements for IPv4: bytes to Advertisement and back (RFC 9568, section 5).
+"""VRRP advertisements: bytes to Advertisement and back. Version 3 (RFC 9568, section 5), for IPv4 and IPv6, is here;
+`vrrp2` has version 2.
 
-Centiseconds end here. The message layout:
+Seconds inside; what the wire counts in ends here. Version 3:
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -16,66 +17,42 @@ Centiseconds end here. The message layout:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from enum import Enum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
 from haman.errors import BadPacket
-from haman.model.cluster import ChecksumForm
-from haman.wire import checksum
-from haman.wire.ipv4 import PROTOCOL_VRRP
+from haman.model.routers import ChecksumForm
+from haman.wire import authentication, checksum, vrrp2
+from haman.wire.advertisement import ADVERTISEMENT, Advertisement, Refusal
+from haman.wire.packet import PROTOCOL_VRRP
 
-GROUP = IPv4Address("224.0.0.18")
+if TYPE_CHECKING:
+    from haman.model.addresses import Address
+
 VERSION = 3
-ADVERTISEMENT = 1
-PRIORITY_LEAVING = 0
-PRIORITY_OWNER = 255
-
 _FIXED = struct.Struct("!BBBBHH")
 _MAXIMUM_CENTISECONDS = 0x0FFF
 
 
-class Refusal(Enum):
-    """Why a packet was not believed; the value is a metric label, so it never changes."""
-
-    IP_HEADER = "ip_header"
-    TTL = "ttl"
-    TOO_SHORT = "too_short"
-    VERSION = "version"
-    TYPE = "type"
-    CHECKSUM = "checksum"
-    VRID = "vrid"  # nobody here plays this virtual router on this interface
-    NO_ADDRESSES = "no_addresses"
-    INTERVAL = "interval"
-    OWN_ADDRESS = "own_address"  # our own source address came back: a loop, or another node that has our address
-    NOT_A_PEER = "not_a_peer"
-    TRANSPORT = "transport"  # unicast where multicast is spoken, or the reverse
-
-
-@dataclass(frozen=True, slots=True)
-class Advertisement:
-    """interval: the sender's Max Advertise Interval, seconds."""
-
-    vrid: int
-    priority: int
-    interval: float
-    addresses: tuple[IPv4Address, ...]
-
-
 def encode(
     advertisement: Advertisement,
-    source: IPv4Address,
-    destination: IPv4Address,
+    source: Address,
+    destination: Address,
     form: ChecksumForm = ChecksumForm.RFC9568,
 ) -> bytes:
-    """The message without IP header. Raises ValueError for what has no encoding (our own mistake)."""
+    """The message without IP header, in the advertisement's version. `form` is a question of version 3 over IPv4 alone.
+    Raises ValueError for what has no encoding (our own mistake)."""
     if not 1 <= advertisement.vrid <= 255 or not 0 <= advertisement.priority <= 255:
         raise ValueError(f"VRID {advertisement.vrid} or priority {advertisement.priority} does not fit its byte")
+    if not 1 <= len(advertisement.addresses) <= 255:
+        raise ValueError(f"{len(advertisement.addresses)} addresses do not fit one advertisement")
+    if {address.version for address in advertisement.addresses} != {source.version}:
+        raise ValueError(f"these addresses do not fit an advertisement from {source}")
+    if advertisement.version == vrrp2.VERSION:
+        return vrrp2.encode(advertisement)
     centiseconds = round(advertisement.interval * 100)
     if not 1 <= centiseconds <= _MAXIMUM_CENTISECONDS:
         raise ValueError(f"advertisement interval of {advertisement.interval} s does not fit 12 bits of centiseconds")
-    if not 1 <= len(advertisement.addresses) <= 255:
-        raise ValueError(f"{len(advertisement.addresses)} addresses do not fit one advertisement")
     addresses = b"".join(address.packed for address in advertisement.addresses)
 
     def message(checksum_field: int) -> bytes:
@@ -85,40 +62,65 @@ def encode(
         return _FIXED.pack(*head) + addresses
 
     covered = message(0)
-    if form is ChecksumForm.PSEUDO_HEADER:
+    if source.version == 6 or form is ChecksumForm.PSEUDO_HEADER:
         covered = checksum.pseudo_header(source, destination, PROTOCOL_VRRP, len(covered)) + covered
     return message(checksum.internet(covered))
 
 
-def decode(payload: bytes, source: IPv4Address, destination: IPv4Address) -> Advertisement:
+def signed(message: bytes, source: Address, destination: Address, trailer: bytes) -> bytes:
+    """The message with its trailer. Over IPv6 the checksum covers both, as keepalived's does."""
+    if source.version == 4:
+        return message + trailer
+    whole = message[:6] + b"\0\0" + message[8:] + trailer
+    pseudo = checksum.pseudo_header(source, destination, PROTOCOL_VRRP, len(whole))
+    return message[:6] + checksum.internet(pseudo + whole).to_bytes(2, "big") + message[8:] + trailer
+
+
+def split(payload: bytes, version: int) -> tuple[bytes, bytes]:
+    """A message of VRRP version 3 that `decode` has taken, and what follows it. version: of IP."""
+    length = _FIXED.size + (16 if version == 6 else 4) * payload[3]
+    return payload[:length], payload[length:]
+
+
+def decode(payload: bytes, source: Address, destination: Address) -> Advertisement:
     """Reads one message; raises BadPacket with a Refusal.
 
     The checks are those of RFC 9568, section 7.1, in its order, with errata 8299 and 8301 (no addresses, an
-    interval of zero). Both checksum forms are taken (with and without the IPv4 pseudo-header, which RFC 5798
-    left unclear). Bytes after the last address are not part of the message (section 5.2.5 gives its length) and
-    are left alone: newer keepalived puts its authentication there.
+    interval of zero). Over IPv4 both checksum forms are taken (with and without pseudo-header, which RFC 5798 left
+    unclear); over IPv6 there is one, with. Bytes after the last address are not part of the message (section 5.2.5
+    gives its length) and are for others to read (`split`); only the checksum over IPv6 may cover a trailer.
     """
     if len(payload) < _FIXED.size:
-        raise BadPacket(Refusal.TOO_SHORT, f"{len(payload)} bytes")
+        raise BadPacket(Refusal.TOO_SHORT, f"{len(payload)} bytes from {source}")
     first, vrid, priority, count, interval, _ = _FIXED.unpack_from(payload)
-    if first >> 4 != VERSION:
-        raise BadPacket(Refusal.VERSION, f"version {first >> 4}, this router speaks {VERSION}")
+    version, ipv6 = first >> 4, source.version == 6
+    if version == vrrp2.VERSION and not ipv6:
+        return vrrp2.decode(payload, source)
+    if version != VERSION:
+        raise BadPacket(Refusal.VERSION, f"{source} speaks VRRP version {version} over IPv{source.version}")
     if first & 0x0F != ADVERTISEMENT:
-        raise BadPacket(Refusal.TYPE, f"type {first & 0x0F}")
-    length = _FIXED.size + 4 * count
+        raise BadPacket(Refusal.TYPE, f"type {first & 0x0F} from {source}")
+    size = 16 if ipv6 else 4
+    length = _FIXED.size + size * count
     if len(payload) < length:
-        raise BadPacket(Refusal.TOO_SHORT, f"{len(payload)} bytes for {count} addresses")
+        raise BadPacket(Refusal.TOO_SHORT, f"{len(payload)} bytes for {count} addresses from {source}")
     message = payload[:length]
-    if checksum.internet(message) != 0:
-        pseudo = checksum.pseudo_header(source, destination, PROTOCOL_VRRP, length)
-        if checksum.internet(pseudo + message) != 0:
-            raise BadPacket(Refusal.CHECKSUM)
+    if ipv6 or checksum.internet(message) != 0:
+        covered = [message]
+        if ipv6 and len(payload) == length + authentication.LENGTH:
+            covered.append(payload)  # keepalived has the kernel compute it, over all there is
+        if all(
+            checksum.internet(checksum.pseudo_header(source, destination, PROTOCOL_VRRP, len(each)) + each) != 0
+            for each in covered
+        ):
+            raise BadPacket(Refusal.CHECKSUM, f"wrong checksum from {source}")
     if count == 0:
-        raise BadPacket(Refusal.NO_ADDRESSES)
+        raise BadPacket(Refusal.NO_ADDRESSES, f"no addresses from {source}")
     centiseconds = interval & _MAXIMUM_CENTISECONDS
     if centiseconds == 0:
-        raise BadPacket(Refusal.INTERVAL, "an interval of zero")
+        raise BadPacket(Refusal.INTERVAL, f"an interval of zero from {source}")
     if vrid == 0:
         raise BadPacket(Refusal.VRID, "virtual router 0 does not exist")
-    addresses = tuple(IPv4Address(message[at : at + 4]) for at in range(_FIXED.size, length, 4))
+    kind = IPv6Address if ipv6 else IPv4Address
+    addresses = tuple(kind(message[at : at + size]) for at in range(_FIXED.size, length, size))
     return Advertisement(vrid, priority, centiseconds / 100, addresses)

@@ -89,11 +89,21 @@ def test_json_of_a_file_that_is_fine(file: Path, capsys: pytest.CaptureFixture[s
         "cluster": {
             "name": "web",
             "node": "lb2",
+            "cannot_be_started": [],
+            "cannot_be_read": [],
             "directors": ["lb1", "lb2"],
             "routers": {"public": 1},
             "services": {},
         },
     }
+
+
+def test_a_key_that_this_director_could_not_use(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning: the file is fine, and who asks may have less rights than haman."""
+    file.write_text(f"{BASE}authentication: {{keys: [{{id: 1, file: {tmp_path}/none}}]}}\n", encoding="utf-8")
+    assert main(["check", str(file)]) == 0
+    place = f"  warning: {file}:4:39: authentication.keys[0].file: {tmp_path}/none cannot be read: no such file"
+    assert place in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,3 +137,13 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+def test_a_program_that_this_machine_cannot_start_is_a_warning(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hook = "hooks: [{on: [active], run: /nowhere/notify.sh}]\n"
+    file.write_text(BASE + hook, encoding="utf-8")
+    assert main(["check", str(file)]) == 0
+    assert "warning: hook: /nowhere/notify.sh cannot be started here: no such file" in capsys.readouterr().out
+    assert main(["check", str(file), "--json"]) == 0
+    (words,) = json.loads(capsys.readouterr().out)["cluster"]["cannot_be_started"]
+    assert words.startswith("hook: /nowhere/notify.sh")

@@ -28,12 +28,13 @@ def router(**changes: Any) -> dict[str, Any]:
         "holds": True,
         "addresses": ["10.0.0.100/24 on eth0"],
         "active_peer": None,
+        "group": None,
         "waiting": None,
     } | changes
 
 
 def server(**changes: Any) -> dict[str, Any]:
-    return {
+    made = {
         "name": "rs1",
         "address": "10.0.0.11",
         "port": 80,
@@ -46,6 +47,7 @@ def server(**changes: Any) -> dict[str, Any]:
         "kept_by_minimum_up": False,
         "last_check": {"outcome": "connected", "words": "connected", "latency_seconds": 0.001},
     } | changes
+    return made | {"own_weight": changes.get("own_weight", made["weight"])}
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -56,10 +58,13 @@ def document(**changes: Any) -> dict[str, Any]:
         "node": "lb1",
         "pid": 1,
         "started": NOW - 200,
-        "config": {"file": "/etc/haman/haman.yaml", "generation": 1, "loaded": NOW - 199},
+        "orders": {"maintenance": None, "given": {}, "planned": []},
+        "config": {"file": "/etc/haman/haman.yaml", "generation": 1, "loaded": NOW - 199, "changed_since": False},
+        "directors": [],
         "elector": {"heartbeat_age_seconds": 0.01, "lag_seconds": 0.0},
         "director": {"lag_seconds": 0.0, "checks_in_flight": 0, "checks_late_seconds": 0.0, "hooks_waiting": 0},
         "routers": [router()],
+        "trackers": [],
         "services": [
             {
                 "name": "web",
@@ -69,6 +74,7 @@ def document(**changes: Any) -> dict[str, Any]:
                 "since": NOW - 30,
                 "why": "1 of 2 servers up",
                 "check": "front",
+                "follows": None,
                 "servers": [
                     server(),
                     server(name="rs2", address="10.0.0.12", state="down", weight=None, why="3 of 3 checks failed"),
@@ -100,6 +106,17 @@ def shown(of: dict[str, Any], last: int = 10, width: int = 160) -> list[str]:
 @pytest.fixture(autouse=True)
 def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.localtime", time.gmtime)
+
+
+def test_trackers_and_groups() -> None:
+    trackers = [
+        {"name": "gateway", "state": "down", "why": "3 of 3 failed: no answer", "number": 0},
+        {"name": "proxy", "state": "unknown", "why": "not judged yet", "number": 0},
+    ]
+    lines = shown(document(trackers=trackers, routers=[router(group="both")]))
+    assert "Trackers" in lines
+    assert "gateway down 3 of 3 failed: no answer" in lines
+    assert "public active for 3 min 12 s priority 150 group both: nothing heard for 3.61 s" in lines
 
 
 def test_at_a_glance() -> None:
@@ -142,6 +159,14 @@ def test_servers_in_doubt_and_kept() -> None:
     assert lines[7].endswith("first check passed: connected; last check: connection refused")
     assert "down (kept) weight 2" in lines[8]
     assert lines[9].endswith("not checked yet")
+
+
+def test_weights_that_are_the_active_directors() -> None:
+    services = document()["services"]
+    services[0] |= {"follows": "lb2", "servers": [server(weight=None, own_weight=2)]}
+    lines = shown(document(services=services))
+    assert lines[6].endswith("; weights as lb2 has them")
+    assert lines[7].endswith("not served for 30 s first check passed: connected, but lb2 is active and has it so")
 
 
 def test_problems_are_listed() -> None:
@@ -217,3 +242,87 @@ def test_a_daemon_that_is_not_understood(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(status, "ask", broken)
     assert main(["status"]) == 1
     assert "understood" in capsys.readouterr().err
+
+
+def test_the_other_directors_and_what_is_wrong_with_them() -> None:
+    def director(name: str, **changes: Any) -> dict[str, Any]:
+        return {
+            "name": name,
+            "heard": True,
+            "heard_seconds_ago": 0.4,
+            "same_configuration": True,
+            "refused": None,
+            "roles": {"public": "standby"},
+            "waiting": {},
+        } | changes
+
+    others = [
+        director("lb2"),
+        director("lb3", same_configuration=False, waiting={"public": "the IPVS table is not loaded yet"}),
+        director("lb4", heard=False, heard_seconds_ago=None, roles={}, refused="signed with another key"),
+    ]
+    lines = [" ".join(line.split()) for line in shown(document(directors=others))]
+    assert "lb2 up public standby" in lines
+    assert "lb4 silent never heard its messages are refused: signed with another key" in lines
+    reasons = "runs another configuration than this one; cannot take public over yet: the IPVS table is not loaded yet"
+    assert f"lb3 up public standby {reasons}" in " ".join(lines)
+
+
+def test_again_and_again_until_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A director that is being restarted is waited for; the exit code is that of the last look."""
+    looks: list[Any] = [document(), Unreachable("no haman listens"), document(problems=["service web: no server"])]
+
+    def ask(question: str) -> Any:
+        if not looks:
+            raise KeyboardInterrupt
+        look = looks.pop(0)
+        if isinstance(look, Unreachable):
+            raise look
+        return look
+
+    monkeypatch.setattr(status, "ask", ask)
+    monkeypatch.setattr(status.time, "sleep", lambda _: None)
+    given = list(looks)
+    assert main(["status", "--watch", "--json"]) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("error", line.get("problems")) for line in lines] == [
+        [],
+        "no haman listens",
+        ["service web: no server"],
+    ]
+    looks[:] = given
+    assert main(["status", "--watch", "0.5", "--last", "0"]) == 3
+    shown_text = capsys.readouterr().out
+    assert shown_text.count("Routers") == 2
+    assert "no haman listens" in shown_text
+
+
+@pytest.mark.parametrize("seconds", ["0", "x", "1e9"])
+def test_a_pace_that_is_none(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--watch", seconds])
+    assert ended.value.code == 2
+
+
+def test_what_does_not_fit_the_screen_is_cut_at_its_end() -> None:
+    console = Console(file=io.StringIO(), width=60, height=6, highlight=False)
+    console.print(status._fitting(status.page(document(), 10), console))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].startswith("lb1 of cluster web")
+    assert len([line for line in lines if line]) <= 5
+
+
+def test_what_the_operator_ordered_stands_above_all_else():
+    orders = {
+        "maintenance": {"why": "new kernel", "by": "anna", "at": NOW - 60},
+        "given": {},
+        "planned": [{"routers": ["public"], "to": None, "force": False, "by": "ben", "at": NOW + 60}],
+        "sites": {"web": {"site": "backup", "by": "eve", "at": NOW - 60}},
+    }
+    lines = shown(document(orders=orders))
+    moment = time.strftime("%H:%M:%S", time.localtime(NOW - 60))
+    later = time.strftime("%H:%M:%S", time.localtime(NOW + 60))
+    above = lines[: lines.index("Routers")]
+    assert f"MAINTENANCE, ordered by anna at {moment}: new kernel" in above
+    assert f"planned by ben: at {later} public to whoever can" in above
+    assert f"A BACKUP SERVES web, ordered by eve at {moment} (haman site use auto web ends it)" in above

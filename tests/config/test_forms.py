@@ -8,10 +8,12 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from haman.config.forms.addresses import Endpoint, HostAddress, VirtualAddressText
-from haman.config.forms.around import CommandText, FloorText, HttpPath, StatusRange
+from haman.config.forms.around import CommandText, FloorText
+from haman.config.forms.http import HttpPath, StatusRange
 from haman.config.forms.numbers import Duration, Percent, Size, Whole, spoken
 from haman.config.forms.words import HOST_NAME, INTERFACE, NAME
-from haman.model.cluster import Floor, Listen
+from haman.model.cluster import Listen
+from haman.model.services import Floor
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_other_measures() -> None:
 
 def test_addresses() -> None:
     assert HostAddress().parse("10.0.0.1") == IPv4Address("10.0.0.1")
-    assert HostAddress(six=True).parse("2001:db8::1") == IPv6Address("2001:db8::1")
+    assert HostAddress().parse("2001:db8::1") == IPv6Address("2001:db8::1")
     assert HostAddress(loopback=True).parse("127.0.0.1") == IPv4Address("127.0.0.1")
     assert VirtualAddressText().parse("10.0.0.100/24") == IPv4Interface("10.0.0.100/24")
     assert VirtualAddressText().parse("10.0.0.100") == IPv4Interface("10.0.0.100/32")

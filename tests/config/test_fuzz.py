@@ -71,7 +71,7 @@ def test_any_text(text: str) -> None:
     survives(text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(TEXTS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), st.sampled_from(["", *PIECES]))))
 def test_damaged_files(text: str, damages: list[tuple[float, int, str]]) -> None:
     for where, removed, piece in damages[:6]:
@@ -90,7 +90,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_any_value_in_any_place(data: st.DataObject) -> None:
     """A right file with one value replaced or one key added: the schema accepts whatever we accept."""

@@ -9,7 +9,8 @@ import pytest
 
 from haman.config import node
 from haman.errors import NodeUnknown
-from haman.model.cluster import Cluster, Director
+from haman.model.cluster import Cluster
+from haman.model.routers import Director
 
 LOCAL = IPv4Address("127.0.0.1")
 ELSEWHERE = {name: IPv4Address(f"192.0.2.{number}") for number, name in enumerate(("lb1", "lb2"), 1)}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from haman.config import reference
 from haman.config.flow import flow, pair
 from haman.config.json_schema import schema
-from haman.config.shape import around, checks, file, routers, services
+from haman.config.shape import around, authentication, checks, file, probes, routers, services, sites, trackers
 from haman.config.source import from_text
 from haman.config.tree import grow
 
@@ -43,7 +43,7 @@ def examples() -> list[tuple[str, str, object]]:
 @pytest.mark.parametrize(("shape", "key", "example"), examples(), ids=lambda value: str(value)[:20])
 def test_every_example_may_be_written(shape: str, key: str, example: object) -> None:
     """In the form in which the page shows it, at the place it is shown for."""
-    modules = (around, checks, file, routers, services)
+    modules = (around, authentication, checks, file, probes, routers, services, sites, trackers)
     kinds = {name: kind for module in modules for name, kind in vars(module).items() if isinstance(kind, type)}
     root = grow(from_text(pair(key, example), "f")).root
     assert root

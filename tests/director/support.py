@@ -8,19 +8,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Any
 
-from haman.model.cluster import (
-    Check,
-    Cluster,
-    Director,
-    Member,
-    Protocol,
-    Router,
-    Server,
-    Service,
-    TcpProbe,
-    VirtualAddress,
-)
+from haman.model.checks import Check, TcpProbe
+from haman.model.cluster import Cluster
 from haman.model.elector import Heartbeat, RoleReport
+from haman.model.routers import Director, Member, Router, VirtualAddress
+from haman.model.services import Protocol, Server, Service
 from haman.model.transition import Kind, Role, Transition
 from haman.wire import link
 

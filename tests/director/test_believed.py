@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haman.director.believed import carried_out, merged
-from haman.model.cluster import Forward, Protocol
 from haman.model.kernel import DestinationConfig, DestinationKey, Kernel, ServiceConfig, ServiceKey
+from haman.model.services import Forward, Protocol
 from haman.plan.diff import diff
 from haman.plan.ops import simulate
 from haman.plan.ownership import Ownership

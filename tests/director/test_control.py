@@ -28,12 +28,12 @@ def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def serving(scenario: Callable[[], Awaitable[None]]) -> None:
     async def inside() -> None:
-        answers = {"status": lambda: {"node": "lb1"}, "other": lambda: [1, 2]}
+        answers = {"status": lambda _: {"node": "lb1"}, "other": lambda asked: [1, asked.get("more", 2)]}
         async with asyncio.TaskGroup() as tasks:
             server = tasks.create_task(Control(paths.control_socket(), answers).run())
             while not paths.control_socket().exists():
                 await asyncio.sleep(0.001)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await scenario()
             server.cancel()
 
@@ -83,9 +83,13 @@ def test_the_socket_is_for_its_owner_and_group() -> None:
         (b"[]\n", "a question is one line of JSON"),
         (b"7\n", "a question is one line of JSON"),
         (b'{"v": 1}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "status", "at": NaN}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "status", "at": [-Infinity]}\n', "a question is one line of JSON"),
         (b"[" * 60000 + b"\n", "a question is one line of JSON"),
         (b"x" * 200000, "a question is one line of JSON"),
         (b'{"v": 2, "ask": "status"}\n', "this haman speaks version 1 of the control protocol, not 2"),
+        (b'{"v": true, "ask": "status"}\n', "this haman speaks version 1 of the control protocol, not True"),
+        (b'{"v": 1.0, "ask": "status"}\n', "this haman speaks version 1 of the control protocol, not 1.0"),
         (b'{"v": 1, "ask": "hello"}\n', "nobody here answers 'hello'; known: status, other"),
         (b'{"v": 1, "ask": ["status"]}\n', "nobody here answers ['status']; known: status, other"),
     ],
@@ -109,6 +113,8 @@ def test_slow_and_silent_clients_cannot_keep_others_out(monkeypatch: pytest.Monk
         idlers = [connect() for _ in range(control.CLIENTS + 5)]
         idlers[0].sendall(b'{"v": 1, "ask"')
         assert await asyncio.to_thread(ask, "status") == {"node": "lb1"}
+        told = await asyncio.to_thread(idlers[0].recv, 1000)
+        assert json.loads(told)["error"] == "no question came within 0.3 s"
         for idler in idlers:
             idler.close()
 
@@ -147,7 +153,16 @@ def test_nobody_listens() -> None:
         ask("status")
 
 
-def test_somebody_else_answers() -> None:
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"hello\n", "no haman that is understood here"),
+        (b"", r"hung up before it had answered .*: ask again"),
+        (b'{"v": 1, "ans', r"hung up before it had answered .*: ask again"),
+    ],
+    ids=["somebody else", "nothing", "half an answer"],
+)
+def test_no_answer_that_can_be_used(said: bytes, words: str) -> None:
     async def scenario() -> None:
         with listen(paths.control_socket()) as other:
             other.setblocking(True)
@@ -156,11 +171,11 @@ def test_somebody_else_answers() -> None:
                 client, _ = other.accept()
                 with client:
                     client.recv(1000)
-                    client.sendall(b"hello\n")
+                    client.sendall(said)
 
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(asyncio.to_thread(reply))
-                with pytest.raises(Unreachable, match="no haman that is understood here"):
+                with pytest.raises(Unreachable, match=words):
                     await asyncio.to_thread(ask, "status")
 
     asyncio.run(scenario())

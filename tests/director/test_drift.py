@@ -3,8 +3,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from haman.director import drift
-from haman.model.cluster import Forward, Protocol
 from haman.model.kernel import DestinationConfig, DestinationKey, ServiceConfig, ServiceKey
+from haman.model.services import Forward, Protocol
 from haman.model.transition import Kind
 from haman.plan.ops import Add, Remove, Set
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import socket
+import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from haman import paths
-from haman.director import reconcile
+from haman.director import foresee, hearing, holding, looking
 from haman.director.ask import ask
 from haman.director.duty import Duty
 from haman.director.link import Link
+from haman.director.loading import Loaded
 from haman.director.slice import slice_for
 from haman.kernel import sysctls
-from haman.model.cluster import Hook, HookEvent
-from haman.model.elector import Configure, Counters, Happened, Readiness, Roles, TakeoverDone
+from haman.model.cluster import Hook, HookEvent, Sync
+from haman.model.elector import Configure, Counters, Happened, Maintenance, Readiness, Roles, TakeoverDone
 from haman.model.kernel import DestinationConfig, DestinationKey, Kernel, ServiceConfig
+from haman.model.routers import Preempt
+from haman.model.services import Forward, Server
+from haman.model.sites import Backup
+from haman.model.standing import Connections, Standing
 from haman.model.transition import Kind, Role
-from haman.plan.desired import service_key
+from haman.plan.identity import service_key
 from tests.director.paper import Paper
-from tests.director.support import Elector, change, cluster, report, service
+from tests.director.support import CHECK, Elector, change, cluster, report, service
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -38,9 +45,9 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAMAN_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setattr(sysctls, "ROOT", tmp_path / "sys")
     (tmp_path / "sys/net/ipv4/vs").mkdir(parents=True)
-    for name in ("expire_nodest_conn", "sloppy_tcp"):
+    for name in ("expire_nodest_conn", "conn_reuse_mode", "sloppy_tcp"):
         (tmp_path / "sys/net/ipv4/vs" / name).write_text("0\n")
-    monkeypatch.setattr(reconcile, "TICK", 0.05)
+    monkeypatch.setattr(looking, "TICK", 0.05)
 
 
 @pytest.fixture
@@ -61,12 +68,13 @@ class Bench:
         async def inside() -> None:
             received: list[Message] = []
             link = Link(asyncio.get_running_loop(), self.elector.theirs, received.append)
-            self.duty = Duty(self.cluster, "lb1", Path("/etc/haman/haman.yaml"), link, self.paper.open)
+            self.loaded = Loaded(cluster=self.cluster, node="lb1", digest="0123456789ab", modified=0.0)
+            self.duty = Duty(self.loaded, Path("/etc/haman/haman.yaml"), link, self.paper.open, self.paper.filter)
             link._received = self.duty.received
             try:
                 async with asyncio.TaskGroup() as tasks:
                     task = tasks.create_task(self.duty.run())
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(60):
                         await scenario()
                     task.cancel()
             finally:
@@ -105,8 +113,8 @@ def test_from_configuration_to_a_loaded_table_and_readiness(port: int) -> None:
 
     async def scenario() -> None:
         await bench.until(lambda: bench.waiting() == {})
-        assert bench.messages[0] == Configure(config=slice_for(bench.cluster, "lb1", 1))
-        first = bench.messages[1]
+        assert bench.messages[:2] == [Maintenance(why=None), Configure(config=slice_for(bench.cluster, "lb1", 1))]
+        first = bench.messages[2]
         assert isinstance(first, Readiness)
         assert first.waiting == {"public": "the IPVS table is not loaded yet"}
         assert bench.weights() == {"127.0.0.1": 1}
@@ -275,7 +283,7 @@ def test_hooks_run_for_what_happened(tmp_path: Path) -> None:
     script = tmp_path / "notify.sh"
     script.write_text(f'#!/bin/sh\necho "$HAMAN_NODE $HAMAN_CLUSTER $@" >> {tmp_path}/told\n')
     script.chmod(0o755)
-    hook = Hook(on=frozenset(HookEvent), argv=(str(script),))
+    hook = Hook(on=frozenset(HookEvent), argv=(str(script),), user=getpass.getuser())
     bench = Bench(cluster(services={}, hooks=(hook,)))
 
     async def scenario() -> None:
@@ -287,3 +295,178 @@ def test_hooks_run_for_what_happened(tmp_path: Path) -> None:
 
     bench.run(scenario)
     assert (tmp_path / "told").read_text() == "lb1 web INSTANCE public MASTER 150\n"
+
+
+def backed(port: int, far: int) -> Cluster:
+    """`web` with a backup on 127.0.0.3."""
+    east = Server(name="east", address=IPv4Address("127.0.0.3"), port=far, forward=Forward.FULLNAT)
+    flags = frozenset({"mh-port", "mh-fallback"})
+    web = replace(service(port=port), flags=flags, backups=(Backup(name="east", servers={"east": east}, check=CHECK),))
+    return cluster(services={"web": web})
+
+
+def test_the_last_local_server_dies_and_the_backup_serves_until_the_operator_says_otherwise() -> None:
+    first, other = (socket.create_server((address, 0)) for address in ("127.0.0.1", "127.0.0.3"))
+    port, far = first.getsockname()[1], other.getsockname()[1]
+    bench = Bench(backed(port, far))
+    site = lambda: bench.status()["services"][0]["site"]  # noqa: E731
+
+    async def scenario() -> None:
+        await bench.until(lambda: bench.weights() == {"127.0.0.1": 1, "127.0.0.3": 0})
+        assert site()["serves"] == "local"
+        first.close()
+        await bench.until(lambda: bench.weights() == {"127.0.0.3": 1})
+        assert (site()["serves"], site()["why"]) == ("east", "no local server is up")
+        assert foresee.weigh(bench.cluster, "lb1", bench.status())[0] == dict(bench.duty._weights())
+        assert any("its backup east serves" in problem for problem in bench.status()["problems"])
+        answer = await asyncio.to_thread(ask, "why", object="web")
+        assert "its backup east serves: no local server is up" in [line["text"] for line in answer["chains"][0]]
+        figures = await bench.duty._exhibit.figures()
+        assert ("web", "east", True) in figures.sites
+        with socket.create_server(("127.0.0.1", port)):
+            await asyncio.to_thread(ask, "site", service="web", order="local")
+            await bench.until(lambda: bench.weights() == {"127.0.0.1": 1, "127.0.0.3": 0})
+        other.close()
+
+    bench.run(scenario)
+
+
+def test_a_director_that_starts_in_the_middle_goes_on_with_the_backup() -> None:
+    """The kernel has it, and no local server has been asked: nothing moves before one was."""
+    with socket.create_server(("127.0.0.3", 0)) as listener:
+        far = listener.getsockname()[1]
+        of = backed(1, far)
+        web = of.services["web"]
+        key = service_key(web, 1)
+        place = DestinationKey(key, IPv4Address("127.0.0.3"), far)
+        kernel = Kernel(
+            services={key: ServiceConfig("mh", frozenset({"mh-port", "mh-fallback"}))},
+            destinations={place: DestinationConfig(Forward.NAT, 1)},
+        )
+        bench = Bench(of, Paper(kernel))
+
+        async def scenario() -> None:
+            await bench.until(lambda: bench.waiting() == {})
+            assert bench.weights() == {"127.0.0.3": 1}
+            assert bench.status()["services"][0]["site"]["serves"] == "east"
+            assert [each for each in bench.status()["transitions"] if each["kind"] == "site"] == []
+
+        bench.run(scenario)
+
+
+FAR = 3e6
+"""Seconds."""
+
+SYNCED = ("backup_only", "sync_threshold", "sync_refresh_period")
+
+
+def test_a_standby_leaves_a_living_peer_active_until_it_holds_its_connections(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so to the elector, to its own status and to the peers; its elector need not hesitate for it."""
+    for name in SYNCED:
+        (tmp_path / "sys/net/ipv4/vs" / name).write_text("0\n")
+    monkeypatch.setattr(holding, "EVERY", 0.05)
+    web = service(port=port)
+    sync = Sync(interfaces={"lb1": "eth0", "lb2": "eth0"}, sync_id=1, group=IPv4Address("224.0.0.81"), wait=FAR)
+    bench = Bench(cluster(services={"web": web}, sync=sync))
+    numbers = iter(range(1, 10**6))
+
+    def listen_for(seconds: float) -> None:
+        bench.duty._assessment.hearing.configure(seconds - hearing.DELAY, FAR)
+
+    def waiting() -> dict[str, str] | None:
+        """After another word from lb2."""
+        bench.duty._company.peers.configure("web", ["lb2"], "0123456789ab")
+        bench.duty._company.peers.take(
+            "lb2",
+            Standing(
+                cluster="web",
+                node="lb2",
+                life=1,
+                number=next(numbers),
+                config="0123456789ab",
+                roles={"public": "active"},
+                connections={"public": Connections(1034, 0)},
+            ),
+            time.monotonic(),
+            0.0,
+        )
+        return bench.waiting()
+
+    async def scenario() -> None:
+        listen_for(FAR)
+        bench.elector.send(Roles(epoch=1, roles=(report(Role.STANDBY, holds=False),)))
+        bench.paper.connections = {service_key(web, port): Connections(812, 3)}
+        words = "listens to connections for 3e+06 s; holds 812 of 1,034 connections of lb2"
+        await bench.until(lambda: waiting() == {"public": words})
+        told = [message for message in bench.messages if isinstance(message, Readiness)]
+        assert told[-1].eager == ("public",)
+        assert told[0].eager == ()
+        router = bench.status()["routers"][0]
+        assert router["waiting"] == words
+        assert router["connections"] == {"held": 812, "director": "lb2", "of": 1034}
+        assert bench.duty._company._standing().connections == {"public": Connections(812, 3)}
+        assert "public" in bench.duty._company._standing().waiting
+        bench.paper.connections = {service_key(web, port): Connections(1030, 3)}
+        await bench.until(lambda: bench.duty._holding.by_router == {"public": Connections(1030, 3)})
+        listen_for(0.0)
+        await bench.until(lambda: waiting() == {})
+        (begun, ended) = [each for each in bench.status()["transitions"] if each["kind"] == "sync"]
+        assert (begun["after"], ended["after"], ended["cause"]) == ("waiting", "ready", "held")
+        assert ended["why"] == "holds 1,030 of 1,034 connections of lb2"
+        # Somebody clears the table: what is told meanwhile is bound to no server, so it is to be told again.
+        listen_for(FAR)
+        bench.paper.kernel = Kernel()
+        await bench.until(waiting)
+
+    bench.run(scenario)
+
+
+def test_whoever_is_about_to_preempt_can_send_back_what_it_does_not_know_before_it_may(port: int) -> None:
+    plain = cluster(services={"web": service(port=port)})
+    router = replace(plain.routers["public"], preempt=Preempt(allowed=True))
+    bench = Bench(replace(plain, routers={"public": router}))
+
+    def hear(number: int) -> None:
+        peers = bench.duty._company.peers
+        peers.configure("web", ["lb2"], "0123456789ab")
+        standing = Standing(
+            cluster="web",
+            node="lb2",
+            life=1,
+            number=number,
+            config="0123456789ab",
+            roles={"public": "active"},
+            macs=("02:00:00:00:00:02",),
+        )
+        peers.take("lb2", standing, time.monotonic(), 0.0)
+        bench.duty._meet()
+
+    def told() -> list[Readiness]:
+        return [message for message in bench.read() if isinstance(message, Readiness)]
+
+    def taken_over(cause: str) -> Happened:
+        return Happened(transition=replace(change("standby", "active"), cause=cause))
+
+    def sends_on() -> bool:
+        return "dup to 10.0.0.2" in str(list(bench.paper.kernel.tables.values()))
+
+    async def scenario() -> None:
+        roles = (report(Role.STANDBY, priority=150, peer_priority=100),)
+        bench.elector.send(Roles(epoch=1, roles=roles))
+        await bench.until(lambda: bench.duty._roles.roles == roles and bench.duty._chances.able)
+        hear(1)
+        words = {"public": "prepares to send on to lb2 what it does not know"}
+        await bench.until(lambda: words in [each.waiting for each in told()])
+        assert next(each.eager for each in told() if each.waiting == words) == ("public",)
+        await bench.until(lambda: bench.waiting() == {})
+        assert sends_on()
+        bench.elector.send(taken_over("preempting"))
+        bench.elector.send(Roles(epoch=2, roles=(report(Role.ACTIVE),)))
+        await bench.until(lambda: bench.duty._chances.taken and not bench.duty._chances._chances._wishes)
+        assert sends_on()
+        bench.elector.send(taken_over("active_silent"))
+        await bench.until(lambda: not sends_on())
+
+    bench.run(scenario)

@@ -22,7 +22,7 @@ def test_a_stall_is_seen_and_forgotten_after_two_windows(monkeypatch: pytest.Mon
             stall(0.4)
             await asyncio.sleep(0.15)
             assert 0.25 < meter.worst < 0.8
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while meter.worst > 0.2:
                     await asyncio.sleep(0.05)
             task.cancel()

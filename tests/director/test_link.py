@@ -22,7 +22,7 @@ def run(scenario: Callable[[Elector, Link, list[Message]], Awaitable[None]]) -> 
         got: list[Message] = []
         link = Link(asyncio.get_running_loop(), elector.theirs, got.append)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await scenario(elector, link, got)
         finally:
             link.close()

@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from haman.director import planning
 from haman.director.believed import carried_out
-from haman.model.cluster import Forward, Protocol, Sync, Target, Timeouts
-from haman.model.kernel import DestinationConfig, DestinationKey, Kernel, ServiceConfig, ServiceKey
+from haman.model.cluster import Sync, Timeouts
+from haman.model.kernel import (
+    DaemonKey,
+    DaemonRole,
+    DestinationConfig,
+    DestinationKey,
+    Kernel,
+    ServiceConfig,
+    ServiceKey,
+)
+from haman.model.services import Forward, Protocol, Target
 from haman.plan.ops import Remove, Set
 from haman.plan.ownership import of_director
 from tests.director.support import cluster, service
@@ -30,7 +39,7 @@ WEB = ServiceKey.at(Protocol.TCP, IPv4Address("10.0.0.100"), 80)
 
 
 def level(weights: dict[Target, int | None]) -> Kernel:
-    want, ops = planning.whole(CLUSTER, "lb1", weights, Kernel(), OURS)
+    want, ops = planning.whole(CLUSTER, "lb1", weights, Kernel(), OURS, {})
     assert carried_out(ops, Kernel()) == want
     return want
 
@@ -63,9 +72,25 @@ def test_a_part_names_nothing_but_its_services() -> None:
 
 def test_without_services_nothing_is_wanted() -> None:
     empty = cluster(services={})
-    want, ops = planning.whole(empty, "lb1", {}, Kernel(services={WEB: ServiceConfig("rr")}), OURS)
+    want, ops = planning.whole(empty, "lb1", {}, Kernel(services={WEB: ServiceConfig("rr")}), OURS, {})
     assert want == Kernel()
     assert ops == (Remove(WEB),)
+
+
+def test_nobody_is_listened_to_before_the_servers_are_checked() -> None:
+    """A connection that is told before its server is in the table is bound to none. A daemon that runs already is kept:
+    what it was told while it was stopped would be missing."""
+    master, backup = DaemonKey(DaemonRole.MASTER), DaemonKey(DaemonRole.BACKUP)
+    weights: dict[Target, int | None] = dict.fromkeys(TARGETS, 1)
+    want, ops = planning.whole(CLUSTER, "lb1", {}, Kernel(), OURS, {}, listening=False)
+    assert [op.key for op in ops if isinstance(op.key, DaemonKey)] == [master]
+    assert want.daemons.keys() == {master}
+    held = carried_out(ops, Kernel())
+    want, ops = planning.whole(CLUSTER, "lb1", weights, held, OURS, {})
+    assert [op.key for op in ops][-1] == backup, "after all servers"
+    held = carried_out(ops, held)
+    want, ops = planning.whole(CLUSTER, "lb1", weights, held, OURS, {}, listening=False)
+    assert (want, ops) == (held, ())
 
 
 def test_compare_finds_what_others_did_and_not_what_we_did() -> None:

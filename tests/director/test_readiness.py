@@ -9,9 +9,10 @@ from haman.director.readiness import waiting
 from haman.errors import KernelRefused
 from haman.health import hysteresis
 from haman.kernel.refusal import Refusal
-from haman.model.cluster import Target, VirtualAddress
-from haman.model.kernel import ServiceConfig, ServiceKey, SysctlConfig, SysctlKey
-from haman.plan.desired import service_key
+from haman.model.kernel import ServiceConfig, ServiceKey, SysctlConfig, SysctlKey, TableConfig, TableKey
+from haman.model.routers import VirtualAddress
+from haman.model.services import Target
+from haman.plan.identity import service_key
 from haman.plan.ops import Add, Set
 from tests.director.support import cluster, service
 
@@ -78,6 +79,15 @@ def test_what_is_refused_elsewhere_or_is_no_part_of_the_table_does_not_count() -
     setting = Set(SysctlKey("net/ipv4/vs/sloppy_tcp"), SysctlConfig("1"))
     read_only = Refusal(setting, KernelRefused(str(setting), errno.EROFS))
     assert ask(refused=[refusal(elsewhere), read_only]) == {}
+
+
+def test_every_router_waits_for_the_packet_filters_table() -> None:
+    op = Add(TableKey(), TableConfig("table inet haman {}"))
+    refused = Refusal(op, KernelRefused(str(op), errno.EOPNOTSUPP))
+    (why,) = ask(refused=[refused]).values()
+    assert why.startswith(
+        "the kernel refuses add packet-filter table inet haman (rules: 0 for marks, 0 for new sources)"
+    )
 
 
 def test_routers_without_services_are_ready_whatever_happens() -> None:

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 from haman.director.refusals import Refusals
 from haman.errors import KernelRefused
 from haman.kernel.refusal import Refusal
-from haman.model.cluster import Forward, Protocol
 from haman.model.kernel import DestinationConfig, DestinationKey, ServiceConfig, ServiceKey
+from haman.model.services import Forward, Protocol
 from haman.plan.ops import Add, Op, Remove, Set
 
 WEB = ServiceKey.at(Protocol.TCP, IPv4Address("10.0.0.100"), 80)

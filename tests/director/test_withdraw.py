@@ -9,9 +9,9 @@ import pytest
 
 from haman.director.slice import slice_for
 from haman.director.withdraw import NOTHING, removals, withdraw
-from haman.kernel import remembered
-from haman.model.cluster import StandbyAddress
-from haman.model.kernel import AddressConfig, AddressKey, Kernel
+from haman.kernel import remembered, sysctls
+from haman.model.kernel import BACKUP_ONLY, AddressConfig, AddressKey, Kernel
+from haman.model.routers import StandbyAddress
 from haman.plan.ops import Remove
 from tests.director.support import cluster
 
@@ -75,3 +75,26 @@ def test_it_is_carried_out() -> None:
     ops, refused = asyncio.run(withdraw(addresses, slice_for(cluster(), "lb1", 1)))  # type: ignore[arg-type]
     assert ops == addresses.done == [Remove(VIPS[0]), Remove(VIPS[1])]
     assert refused == []
+
+
+def test_a_director_that_holds_no_vip_schedules_nothing_where_that_is_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Addresses:
+        async def snapshot(self) -> Kernel:
+            return HELD
+
+        async def apply(self, ops: Sequence[Op]) -> list[Refusal]:
+            assert all(op.key != BACKUP_ONLY for op in ops)
+            assert gate.read_text() == "0"  # the addresses go first
+            return []
+
+    monkeypatch.setattr(sysctls, "ROOT", tmp_path)
+    gate = tmp_path / BACKUP_ONLY.path
+    gate.parent.mkdir(parents=True)
+    gate.write_text("0")
+    asyncio.run(withdraw(Addresses(), slice_for(cluster(), "lb1", 1)))  # type: ignore[arg-type]
+    assert gate.read_text() == "0"  # this is not our switch
+    remembered.save("addresses", [VIPS[0], BACKUP_ONLY])
+    asyncio.run(withdraw(Addresses(), NOTHING))  # type: ignore[arg-type]
+    assert gate.read_text() == "1"

@@ -7,15 +7,15 @@ Skew_Time 156/256 = 0.609375 s, Active_Down_Interval 3.609375 s.
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from typing import Any
 
-from haman.election.effects import Advertise, Announce, Changed, Effect
+from haman.election.effects import Advertise, Announce, Ask, Changed, Effect
 from haman.election.events import Assessed, Event, Heard, Readiness, Start, Stop, Tick
 from haman.election.router import Router
-from haman.model.cluster import Preempt, VirtualAddress
 from haman.model.elector import RouterConfig
-from haman.wire.vrrp import Advertisement
+from haman.model.routers import Preempt, VirtualAddress
+from haman.wire.advertisement import Advertisement
 
 VIP = IPv4Address("10.0.0.100")
 SELF = "10.0.0.5"
@@ -32,6 +32,14 @@ CONFIG = RouterConfig(
     addresses=(VirtualAddress(interface=IPv4Interface("10.0.0.100/24"), device="eth0"),),
 )
 
+BOTH_FAMILIES = (
+    *CONFIG.addresses,
+    VirtualAddress(interface=IPv6Interface("2001:db8::100/64"), device="eth0"),
+)
+SELF6 = "fe80::5"
+LOW6 = "fe80::4"
+HIGH6 = "fe80::40"
+
 PREEMPT = Preempt(allowed=True)
 READY = Readiness(None)
 FAULT = Assessed("interface eth1 has no carrier")
@@ -43,8 +51,8 @@ def config(**changes: Any) -> RouterConfig:
     return replace(CONFIG, **changes)
 
 
-def heard(priority: int, source: str = HIGH, interval: float = 1.0) -> Heard:
-    return Heard(Advertisement(51, priority, interval, (VIP,)), IPv4Address(source))
+def heard(priority: int, source: str = HIGH, interval: float = 1.0, own: str = SELF, leads: bool = True) -> Heard:
+    return Heard(Advertisement(51, priority, interval, (VIP,)), ip_address(source), ip_address(own), leads)
 
 
 def router(*events: tuple[Event, float], ready: bool = True, adopting: bool = False, **changes: Any) -> Router:
@@ -74,7 +82,7 @@ def active(*events: tuple[Event, float], **changes: Any) -> Router:
 
 
 def leaving(*events: tuple[Event, float], **changes: Any) -> Router:
-    """Asked to stop at 10.5; gives up waiting for a successor at 12.0, says goodbye again at 11.5."""
+    """Asked to stop at 10.5; gives up waiting for a successor at 13.0, says goodbye again at 11.5."""
     return active((Stop(), 10.5), *events, **changes)
 
 
@@ -87,6 +95,8 @@ def said(effects: list[Effect]) -> str:
                 words.append(f"advertise {priority}")
             case Announce():
                 words.append("announce")
+            case Ask(at):
+                words.append(f"ask at {at:g}")
             case Changed(before, after, cause):
                 words.append(f"{before.value} -> {after.value} ({cause})")
     return ", ".join(words)

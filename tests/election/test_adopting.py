@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from haman.election.events import Start, Stop, Tick
-from haman.model.cluster import Preempt
+from haman.election.events import Assessed, Start, Stop, Tick
+from haman.model.routers import Preempt
 from haman.model.transition import Role
 from tests.election.support import FAULT, FINE, PREEMPT, active, heard, router, said, standby
 
@@ -34,8 +34,12 @@ def test_it_is_kept_by_a_takeover() -> None:
 @pytest.mark.parametrize("preempt", [Preempt(), PREEMPT, Preempt(allowed=True, after=30.0)])
 @pytest.mark.parametrize("priority", [50, 100, 150])
 def test_one_advertisement_takes_it_off(preempt: Preempt, priority: int) -> None:
-    """Also a worse router's that we mean to preempt: until then it is the one that serves."""
-    assert standby((heard(priority), 0.5), adopting=True, preempt=preempt).holds is False
+    """Also a worse router's that we mean to preempt: until then it is the one that serves. It stays a linger longer,
+    since the other may have only just taken over; more advertisements do not prolong that."""
+    adopting = standby((heard(priority), 0.5), (heard(priority), 0.53), adopting=True, preempt=preempt)
+    assert (adopting.holds, adopting.deadline) == (None, 0.55)
+    adopting.handle(Tick(), 0.55)
+    assert adopting.holds is False
 
 
 def test_a_goodbye_takes_nothing_off() -> None:
@@ -52,6 +56,24 @@ def test_a_fault_takes_it_off_for_good() -> None:
     assert adopting.holds is False
 
 
+PENDING = Assessed("gateway: not judged yet", pending=True)
+
+
+def test_what_is_not_known_yet_takes_nothing_off() -> None:
+    waiting = router((PENDING, 0.5), (Start(), 1.0), adopting=True)
+    assert (waiting.role, waiting.holds) == (Role.FAULT, None)
+    waiting.handle(FINE, 1.5)
+    assert (waiting.role, waiting.holds) == (Role.STANDBY, None)
+    waiting.handle(Tick(), 5.109375)
+    assert (waiting.role, waiting.holds) == (Role.ACTIVE, True)
+
+
+def test_unless_it_turns_out_to_be_wrong_or_a_peer_has_the_role() -> None:
+    assert router((PENDING, 0.5), (Start(), 1.0), (FAULT, 1.5), adopting=True).holds is False
+    assert router((PENDING, 0.5), (Start(), 1.0), (heard(50), 1.5), adopting=True).holds is False
+    assert router((PENDING, 0.5), (Start(), 1.0), (heard(0), 1.5), adopting=True).holds is None
+
+
 def test_a_stop_takes_it_off() -> None:
     assert standby((Stop(), 0.5), adopting=True).holds is False
 
@@ -62,3 +84,12 @@ def test_without_an_earlier_life_nothing_is_left_as_found() -> None:
 
 def test_a_role_lost_later_is_no_earlier_life() -> None:
     assert active((heard(150), 10.5), (Tick(), 10.55), adopting=True).holds is False
+
+
+def test_what_is_not_known_yet_takes_nothing_from_a_router_that_is_up() -> None:
+    """A reload has added a tracker: until it is judged nothing is known against it."""
+    serving = active((PENDING, 10.5))
+    assert (serving.role, serving.holds) == (Role.ACTIVE, True)
+    waiting = standby((PENDING, 0.5))
+    assert (waiting.role, waiting.deadline) == (Role.STANDBY, 3.609375)
+    assert said(active((PENDING, 10.5)).handle(FAULT, 10.6)) == "advertise 0"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from haman.election.effects import Advertise, Announce, Changed
 from haman.election.events import Assessed, Event, Readiness, Reconfigured, Start, Stop, Tick
-from haman.election.router import Down, Router
-from haman.model.cluster import Preempt
+from haman.election.router import Router
+from haman.election.states import Down
+from haman.model.routers import Preempt
 from tests.election.support import DEAF, FAULT, FINE, HIGH, LOW, config, heard
 
 if TYPE_CHECKING:

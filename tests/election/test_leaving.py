@@ -9,14 +9,17 @@ from itertools import pairwise
 import pytest
 
 from haman.election.events import Readiness, Reconfigured, Start, Stop, Tick
-from haman.election.router import Down, Peer, Standby
+from haman.election.states import Down, Peer, Standby
+from haman.model.routers import Preempt
 from haman.model.transition import Role
 from tests.election.support import (
     DEAF,
     FAULT,
     FINE,
     HIGH,
+    HIGH6,
     LOW,
+    SELF6,
     active,
     config,
     heard,
@@ -31,7 +34,7 @@ from tests.election.support import (
 def test_it_serves_until_its_successor_has_spoken_and_a_linger_longer() -> None:
     stopping = leaving()
     assert (stopping.role, stopping.holds, stopping.deadline) == (Role.ACTIVE, True, 11.5)
-    assert stopping.handle(heard(50), 11.25) == []
+    assert said(stopping.handle(heard(50), 11.25)) == "advertise 1"
     assert (stopping.role, stopping.holds, stopping.deadline) == (Role.ACTIVE, True, 11.3)
     assert stopping.handle(Tick(), 11.299) == []
     assert stopping.holds is True
@@ -40,18 +43,20 @@ def test_it_serves_until_its_successor_has_spoken_and_a_linger_longer() -> None:
     assert stopping.why == f"the operator stops this router; {HIGH} serves"
 
 
-def test_without_a_successor_it_serves_for_an_interval_and_the_slack() -> None:
+def test_without_a_successor_it_serves_for_two_intervals_and_the_slack() -> None:
+    """The first goodbye may be lost; the second is followed by any peer's skew."""
     stopping = leaving()
     assert said(stopping.handle(Tick(), 11.5)) == "advertise 0"
-    assert stopping.deadline == 12.0
-    assert stopping.handle(Tick(), 11.999) == []
+    assert said(stopping.handle(Tick(), 12.5)) == "advertise 0"
+    assert stopping.deadline == 13.0
+    assert stopping.handle(Tick(), 12.999) == []
     assert stopping.holds is True
-    assert said(stopping.handle(Tick(), 12.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
     assert stopping.why == "the operator stops this router; no successor was heard"
 
 
 def test_a_lost_goodbye_is_said_again() -> None:
-    """At 10 ms the slack leaves room for 50 more goodbyes, one each interval."""
+    """At 10 ms the bound leaves room for 51 more goodbyes, one each interval."""
     stopping = active(advert_interval=0.01)
     assert said(stopping.handle(Stop(), 10.0005)) == "advertise 0"
     goodbyes = [10.0005]
@@ -59,7 +64,7 @@ def test_a_lost_goodbye_is_said_again() -> None:
         at = stopping.deadline
         if said(stopping.handle(Tick(), at)) == "advertise 0":
             goodbyes.append(at)
-    assert len(goodbyes) in (51, 52), "the last one may fall on the bound itself"
+    assert len(goodbyes) in (52, 53), "the last one may fall on the bound itself"
     gaps = [round(after - before, 9) for before, after in pairwise(goodbyes)]
     assert set(gaps) == {0.01}
 
@@ -70,14 +75,14 @@ def test_no_goodbye_once_a_successor_is_heard() -> None:
     assert stopping.deadline == 11.546875
 
 
-def test_only_the_first_successor_counts() -> None:
+def test_the_first_successor_says_when_it_is_over_and_the_last_who_serves() -> None:
     stopping = leaving((heard(50, LOW), 11.25), (heard(60, HIGH), 11.28))
-    assert stopping.peer == Peer(IPv4Address(LOW), 50, 1.0, 11.25)
     assert stopping.deadline == 11.3
+    assert stopping.peer == Peer(IPv4Address(HIGH), 60, 1.0, 11.28, 11.28)
 
 
 def test_a_successor_heard_late_prolongs_nothing() -> None:
-    assert leaving((Tick(), 11.5), (heard(50), 11.98)).deadline == 12.0
+    assert leaving((Tick(), 11.5), (Tick(), 12.5), (heard(50), 12.98)).deadline == 13.0
 
 
 def test_another_one_that_leaves_is_no_successor() -> None:
@@ -92,11 +97,11 @@ def test_it_stops_once() -> None:
 
 def test_nothing_brings_a_stopped_router_back_but_a_start() -> None:
     stopping = leaving()
-    for event in (FAULT, FINE, Readiness(None), Readiness("not yet"), Reconfigured(config(priority=200)), Start()):
+    for event in (FAULT, FINE, Readiness(None), Readiness("not yet"), Reconfigured(config(priority=200))):
         assert stopping.handle(event, 11.0) == []
-    assert said(stopping.handle(Tick(), 12.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
     for later in (FAULT, FINE, Readiness(None), heard(50), Tick(), Stop()):
-        assert stopping.handle(later, 13.0) == []
+        assert stopping.handle(later, 13.5) == []
     assert said(stopping.handle(Start(), 14.0)) == "stopped -> standby (start)"
 
 
@@ -132,6 +137,19 @@ def test_a_goodbye_taken_back_is_forgotten() -> None:
     assert waiting.deadline == 3.609375
 
 
+def test_a_standby_that_heard_the_goodbye_waits_no_longer_for_what_the_leaver_says_of_itself() -> None:
+    """It was told to somebody else, or to our own last word, when this router had just been beaten."""
+    for allowed in (False, True):
+        waiting = standby((heard(200), 1.0), (heard(0), 2.0), preempt=Preempt(allowed=allowed))
+        assert waiting.handle(heard(1), 2.01) == []
+        assert waiting.handle(heard(1, HIGH6, own=SELF6, leads=False), 2.011) == []
+        assert said(waiting.handle(Tick(), 2.609375)) == "advertise 100, standby -> active (active_left), announce"
+
+
+def test_another_ones_word_of_the_lowest_priority_is_an_heirs() -> None:
+    assert standby((heard(200), 1.0), (heard(0), 2.0), (heard(1, LOW), 2.01)).deadline == 5.619375
+
+
 # -- driven by a fault --------------------------------------------------------------------------------------------
 
 
@@ -139,7 +157,7 @@ def test_a_fault_is_an_orderly_leave_while_others_can_hear() -> None:
     faulty = active()
     assert said(faulty.handle(FAULT, 10.5)) == "advertise 0"
     assert (faulty.role, faulty.holds) == (Role.ACTIVE, True)
-    assert faulty.handle(heard(50), 10.75) == []
+    assert said(faulty.handle(heard(50), 10.75)) == "advertise 1"
     assert said(faulty.handle(Tick(), 10.8)) == "active -> fault (fault)"
     assert (faulty.role, faulty.holds) == (Role.FAULT, False)
     assert faulty.state == Down("interface eth1 has no carrier")
@@ -173,21 +191,21 @@ def test_a_fault_that_clears_after_a_successor_spoke_leaves_it_the_role() -> Non
     assert said(flapping.handle(FINE, 10.76)) == "active -> standby (fault_cleared)"
     assert flapping.holds is True
     assert flapping.state == Standby(
-        active_down_at=14.369375, peer=Peer(IPv4Address(HIGH), 50, 1.0, 10.75), linger_until=10.8
+        active_down_at=14.369375, peer=Peer(IPv4Address(HIGH), 50, 1.0, 10.75, 10.75), linger_until=10.8
     )
 
 
 def test_a_fault_that_clears_when_the_wait_was_over_already_listens() -> None:
     """A stall may come between the bound and its timer; by then anybody may be active."""
     stalled = active((FAULT, 10.5))
-    assert said(stalled.handle(FINE, 12.0)) == "active -> standby (fault_cleared)"
+    assert said(stalled.handle(FINE, 13.0)) == "active -> standby (fault_cleared)"
     assert stalled.holds is False
 
 
 def test_a_stop_during_a_faults_leave_stays_a_stop() -> None:
     stopping = active((FAULT, 10.5), (Stop(), 10.6))
     assert stopping.handle(FINE, 10.7) == []
-    assert said(stopping.handle(Tick(), 12.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
 
 
 def test_a_standby_in_fault_says_nothing() -> None:
@@ -200,7 +218,7 @@ def test_a_standby_in_fault_says_nothing() -> None:
 def test_the_fault_clears() -> None:
     faulty = standby((FAULT, 1.0))
     assert said(faulty.handle(FINE, 5.0)) == "fault -> standby (fault_cleared)"
-    assert faulty.deadline == 8.609375
+    assert faulty.deadline == 9.609375, "not ready after a fault: one interval more"
 
 
 def test_another_fault_is_told_without_a_transition() -> None:
@@ -247,3 +265,59 @@ def test_a_linger_of_nothing_ends_with_the_next_tick() -> None:
 
 def test_a_fault_during_the_linger_ends_it() -> None:
     assert active((heard(150), 10.5), (FAULT, 10.51)).holds is False
+
+
+def test_a_start_before_a_successor_spoke_cancels_the_stop() -> None:
+    stopping = leaving()
+    assert said(stopping.handle(Start(), 11.0)) == "advertise 100"
+    assert (stopping.role, stopping.holds, stopping.deadline) == (Role.ACTIVE, True, 12.0)
+
+
+def test_a_start_after_a_successor_spoke_leaves_the_role_with_it() -> None:
+    stopping = leaving((heard(50), 11.0))
+    assert said(stopping.handle(Start(), 11.01)) == "active -> standby (stop_cancelled)"
+    assert stopping.holds is True  # it lingers as it would have
+
+
+# -- what the neighbours are told ------------------------------------------------------------------------------------
+
+
+def test_only_the_active_router_announces_and_only_until_a_successor_speaks() -> None:
+    assert not standby().announces
+    assert active().announces
+    leaver = leaving()
+    assert leaver.announces
+    leaver.handle(heard(50), 10.6)
+    assert leaver.holds
+    assert not leaver.announces
+
+
+def test_a_router_in_its_linger_has_the_addresses_and_announces_no_more() -> None:
+    beaten = active((heard(200), 10.5))
+    assert beaten.holds
+    assert not beaten.announces
+
+
+def test_the_first_successor_is_told_once_that_it_was_there() -> None:
+    """Behind a cut both may have been active, and the goodbyes unheard: then the other one is to announce again."""
+    stopping = leaving()
+    words = [
+        said(stopping.handle(heard(priority, source), 10.6 + number / 1000))
+        for number, (priority, source) in enumerate([(0, LOW), (50, HIGH), (50, HIGH), (60, LOW), (1, LOW)])
+    ]
+    assert words == ["", "advertise 1", "", "", ""]
+
+
+def test_a_successor_of_the_lowest_priority_hears_the_goodbye_once_more() -> None:
+    """At equal priorities our address, if it is the higher one, would win."""
+    stopping = leaving()
+    assert said(stopping.handle(heard(1, LOW), 10.6)) == "advertise 0"
+    assert stopping.handle(heard(1, LOW), 10.61) == []
+
+
+def test_a_fault_that_is_gone_after_a_stall_is_no_reason_to_speak() -> None:
+    """Its goodbye was due again at 10.2: it slept for longer than its peers' patience, and somebody has taken over."""
+    awake = active((FAULT, 10.5))
+    assert said(awake.handle(FINE, 12.9)) == "advertise 100"
+    asleep = active((FAULT, 10.1), advert_interval=0.1)
+    assert said(asleep.handle(FINE, 10.75)) == "active -> standby (fault_cleared)"

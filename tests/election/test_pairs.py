@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from haman.election.effects import Announce, Changed
-from haman.election.events import Assessed, Event, Readiness, Reconfigured, Start, Stop, Tick
-from haman.election.router import Active, Down
-from haman.model.cluster import Preempt
+from haman.election.events import Assessed, Event, Offer, Readiness, Reconfigured, Start, Stop, Tick
+from haman.election.states import Active, Down
+from haman.model.routers import Preempt
 from tests.election.support import DEAF, FAULT, FINE, HIGH, LOW, active, config, heard, router, said, standby
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ STATES: dict[str, Callable[[], Router]] = {
     "leaving": lambda: active((Stop(), 10.25), preempt=ALLOWED),
     "leaving, bound over": lambda: router((Start(), 3.0), (Tick(), 7.0), (Stop(), 8.0), preempt=ALLOWED),
     "leaving, successor": lambda: active((Stop(), 10.25), (heard(50), 10.4688), preempt=ALLOWED),
+    "offering": lambda: active((Offer("no director"), 10.25), preempt=ALLOWED),
+    "offering, bound over": lambda: router((Start(), 3.0), (Tick(), 7.0), (Offer("no director"), 8.0), preempt=ALLOWED),
+    "offering, successor": lambda: active((Offer("no director"), 10.25), (heard(50), 10.4688), preempt=ALLOWED),
     "leaving for a fault": lambda: active((FAULT, 10.25), preempt=ALLOWED),
     "leaving for a fault, successor": lambda: active((FAULT, 10.25), (heard(50), 10.4688), preempt=ALLOWED),
 }
@@ -51,6 +54,7 @@ STATES: dict[str, Callable[[], Router]] = {
 EVENTS: dict[str, Event] = {
     "Start": Start(),
     "Stop": Stop(),
+    "Offer": Offer("no director"),
     "heard 0": heard(0),
     "heard 99": heard(99),
     "heard 100, lower address": heard(100, LOW),

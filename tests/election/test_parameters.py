@@ -31,9 +31,15 @@ def test_patience_is_what_the_best_peer_has_at_least() -> None:
     assert parameters.patience(1.0) < parameters.active_down(255, 1.0)
 
 
-def test_a_leaving_router_waits_longer_than_any_skew() -> None:
-    assert parameters.leave_bound(1.0) == 1.5
-    assert parameters.leave_bound(0.01) == 0.51
+def test_the_longest_patience_is_what_no_peer_has() -> None:
+    assert parameters.longest_patience(1.0) == 4.0
+    assert parameters.active_down(1, 1.0) < 4.0
+    assert parameters.active_down(1, 1.0, version=2) < 4.0
+
+
+def test_a_leaving_router_waits_longer_than_its_second_goodbye_and_any_skew() -> None:
+    assert parameters.leave_bound(1.0) == 2.5
+    assert parameters.leave_bound(0.01) == 0.52
 
 
 @given(st.integers(1, 255), st.integers(1, 4095))

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from haman.election import parameters, router
+from haman.election import parameters, router, states
 from haman.election.events import Tick
 from tests.election import (
     test_adopting,
+    test_families,
     test_frozen,
+    test_gate,
     test_leaving,
     test_preemption,
     test_rfc9568,
@@ -45,23 +47,23 @@ PLANTS = (
     Plant(
         "a tie is nobody's",
         "_heard",
-        "(advert.priority, event.source) > (self.priority, self.config.source)",
-        "advert.priority > self.priority",
+        "advert.priority == self.priority and _higher(event)",
+        "False",
         test_segment.test_equals_that_begin_together_are_settled_by_address,
         "one active",
     ),
     Plant(
         "a tie goes to the lower address",
         "_heard",
-        "(advert.priority, event.source) > (self.priority, self.config.source)",
-        "(advert.priority, -int(event.source)) > (self.priority, -int(self.config.source))",
+        "_higher(event)",
+        "not _higher(event)",
         test_segment.test_equals_that_begin_together_are_settled_by_address,
     ),
     Plant(
         "the interval of the active router is not adopted",
         "_defer",
-        "parameters.active_down(self.priority, peer.interval)",
-        "parameters.active_down(self.priority, self.config.advert_interval)",
+        "self._active_down(peer.interval)",
+        "self._active_down(self.config.advert_interval)",
         test_segment.test_a_slow_active_router_and_a_fast_standby_agree,
     ),
     Plant(
@@ -70,14 +72,6 @@ PLANTS = (
         "yield Announce()",
         "pass",
         test_rfc9568.test_642_the_active_down_timer_fires,
-    ),
-    Plant(
-        "the winner does not announce again",
-        "_announce_against",
-        "yield Announce()",
-        "yield from ()",
-        test_segment.test_after_a_heal_the_winner_has_announced_when_the_loser_spoke_first,
-        "the neighbours follow",
     ),
     Plant(
         "the loser goes without a word",
@@ -90,7 +84,7 @@ PLANTS = (
     Plant(
         "one limit of announcements for all rivals",
         "_announce_against",
-        "rival not in self.state.rivals",
+        "rival.address not in active.rivals",
         "False",
         test_segment.test_two_heals_soon_after_one_another_are_both_announced_against,
         "the neighbours follow",
@@ -98,7 +92,7 @@ PLANTS = (
     Plant(
         "no limit of announcements",
         "_announce_against",
-        "rival not in self.state.rivals",
+        "rival.address not in active.rivals",
         "True",
         test_rivals.test_a_rival_that_cannot_hear_us_makes_no_flood,
     ),
@@ -113,7 +107,7 @@ PLANTS = (
     Plant(
         "the frozen-node rule forgets the standbys",
         "_frozen",
-        "gap, interval = now - standby.active_down_at, self._interval(standby)",
+        "gap, interval = now - standby.active_down_at - self._reluctance, self._interval(standby)",
         "return",
         test_segment.test_a_frozen_standby_does_not_jump_up,
     ),
@@ -145,8 +139,7 @@ PLANTS = (
         "_leave",
         "yield Advertise(PRIORITY_LEAVING)",
         "yield from ()",
-        test_segment.test_an_orderly_stop_leaves_no_moment_without_an_owner,
-        "never nowhere",
+        test_rfc9568.test_643_shutdown,
     ),
     Plant(
         "a goodbye is not said again",
@@ -179,7 +172,7 @@ PLANTS = (
     Plant(
         "preemption in spite of readiness lost",
         "_weigh_again",
-        "down = max(down, peer.at + parameters.active_down(self.priority, peer.interval))",
+        "down = max(down, peer.at + self._active_down(peer.interval))",
         "pass",
         test_preemption.test_readiness_lost_while_the_timer_already_runs_out,
     ),
@@ -192,9 +185,9 @@ PLANTS = (
     ),
     Plant(
         "an adopted address stays beside the active router's",
-        "_defer",
-        "adopting=False",
-        "adopting=standby.adopting",
+        "_linger",
+        "now + self.config.linger",
+        "None",
         test_segment.test_a_restarted_process_drops_the_address_that_another_has,
         "one holder",
     ),
@@ -212,6 +205,139 @@ PLANTS = (
         "True",
         test_segment.test_a_tracked_link_that_flaps_leaves_no_moment_without_an_owner,
         "never nowhere",
+    ),
+    Plant(
+        "a tie is settled in whatever family it is heard",
+        "_heard",
+        "advert.priority == self.priority and not event.leads",
+        "False",
+        lambda: test_families.test_two_equals_end_with_one_active_whatever_is_lost(True, 6, 4),
+        "one active",
+    ),
+    Plant(
+        "a tie over the following family is never settled",
+        "_aside",
+        "now - tie.since >= (patience if higher else 2 * patience)",
+        "False",
+        lambda: test_families.test_two_equals_end_with_one_active_whatever_is_lost(True, 4, 4),
+        "one active",
+    ),
+    Plant(
+        "the higher address over the following family stays for ever",
+        "_aside",
+        "2 * patience)",
+        "9e9)",
+        lambda: test_families.test_two_equals_end_with_one_active_whatever_is_lost(True, None, 4),
+        "one active",
+    ),
+    Plant(
+        "both give a tie over the following family up at the same time",
+        "_aside",
+        "2 * patience)",
+        "patience)",
+        lambda: test_families.test_two_equals_end_with_one_active_whatever_is_lost(True, 4, 4),
+    ),
+    Plant(
+        "what a rival says within the limit is forgotten",
+        "_announce_against",
+        "announce_at=at",
+        "announce_at=None",
+        test_segment.test_a_rival_that_is_restarted_soon_is_answered_in_the_end,
+        "the neighbours follow",
+    ),
+    Plant(
+        "whoever left unheard keeps it to itself",
+        "_confess",
+        "yield Advertise(PRIORITY_LOWEST)",
+        "yield from ()",
+        test_segment.test_a_router_frozen_alone_in_a_cut_has_the_neighbours_told,
+        "the neighbours follow",
+    ),
+    Plant(
+        "it would win by what it confesses",
+        "_confess",
+        "Advertise(PRIORITY_LOWEST)",
+        "Advertise(self.priority)",
+        lambda: test_segment.test_what_was_active_alone_in_a_cut_does_not_move_the_role(150),
+    ),
+    Plant(
+        "whoever leaves takes the first it hears for its heir",
+        "_heard",
+        "yield Advertise(PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING)",
+        "yield from ()",
+        lambda: test_segment.test_a_router_that_leaves_as_a_cut_heals_has_the_neighbours_told(100, 0.609375),
+        "the neighbours follow",
+    ),
+    Plant(
+        "whoever leaves may win by its last word",
+        "_heard",
+        "PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING",
+        "PRIORITY_LOWEST",
+        lambda: test_segment.test_it_takes_two_words_to_have_the_neighbours_told(1, 0),
+    ),
+    Plant(
+        "an heir takes its predecessor for a rival",
+        "_inherited",
+        "return giver is not None",
+        "return False",
+        test_segment.test_an_heir_that_took_the_role_at_a_goodbye_announces_once,
+    ),
+    Plant(
+        "a standby takes the last word of who left for a return",
+        "_heard",
+        "_confesses(peer, giver)",
+        "False",
+        test_leaving.test_a_standby_that_heard_the_goodbye_waits_no_longer_for_what_the_leaver_says_of_itself,
+    ),
+    Plant(
+        "a short stall drops the address",
+        "_frozen",
+        "gap <= parameters.longest_patience(interval)",
+        "False",
+        lambda: test_segment.test_a_stall_that_ends_before_the_peer_takes_over_leaves_no_moment_without_an_owner(3.3),
+        "never nowhere",
+    ),
+    Plant(
+        "a stall of any length keeps the address",
+        "_frozen",
+        "gap <= parameters.longest_patience(interval)",
+        "True",
+        test_frozen.test_then_it_listens_for_a_whole_active_down_interval,
+    ),
+    Plant(
+        "an unready standby goes as early as a ready one",
+        "_if_time_has_come",
+        "self._reluctance",
+        "0.0",
+        test_preemption.test_an_unready_router_still_takes_over_from_silence,
+    ),
+    Plant(
+        "the arbiter is not asked",
+        "_if_time_has_come",
+        "gate.needed(standby)",
+        "False",
+        test_gate.test_a_no_holds_it_back_for_as_long_as_it_is_the_last_word,
+    ),
+    Plant(
+        "who was held takes the role at the first yes",
+        "_if_time_has_come",
+        "gate.Leave() if standby.held",
+        "gate.Leave() if False",
+        test_gate.test_after_that_it_listens_before_it_takes_the_role,
+    ),
+    Plant(
+        "an answer to another silence counts",
+        "_weigh_again",
+        "first_asked=None, ",
+        "",
+        test_gate.test_who_may_preempt_no_more_asks_about_the_next_silence,
+    ),
+    Plant(
+        "forged rivals without bound",
+        "_announce_against",
+        "len(active.rivals) < RIVALS",
+        "True",
+        test_families.test_rivals_are_bounded,
     ),
     Plant(
         "lateness adds up",
@@ -246,17 +372,34 @@ def test_it_is_noticed(monkeypatch: pytest.MonkeyPatch, planted: Plant) -> None:
 
 
 def test_no_skew_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parameters, "skew", lambda priority, interval: 0.0)
+    monkeypatch.setattr(parameters, "skew", lambda priority, interval, version: 0.0)
     noticed_by(test_segment.test_the_best_takes_over_alone, "")
 
 
 def test_a_skew_the_wrong_way_round_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parameters, "skew", lambda priority, interval: priority * interval / 256)
+    monkeypatch.setattr(parameters, "skew", lambda priority, interval, version: priority * interval / 256)
     noticed_by(test_segment.test_the_best_takes_over_alone, "")
+
+
+def test_a_winner_that_does_not_announce_again_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router, "_answer", lambda *rivals: iter(()))
+    noticed_by(
+        test_segment.test_after_a_heal_the_winner_has_announced_when_the_loser_spoke_first, "the neighbours follow"
+    )
+
+
+def test_a_leave_that_does_not_cover_the_second_goodbye_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parameters, "leave_bound", lambda interval: interval + parameters.LEAVE_SLACK)
+    noticed_by(lambda: test_segment.test_a_goodbye_that_is_lost_leaves_no_moment_without_an_owner(1), "never nowhere")
+
+
+def test_unready_standbys_that_do_not_wait_longer_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router.Router, "_reluctance", 0.0)
+    noticed_by(test_segment.test_a_ready_standby_goes_before_an_unready_one_of_higher_priority, "")
 
 
 def test_an_address_dropped_at_the_goodbye_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     sound: property = vars(router.Router)["holds"]
-    broken = property(lambda self: not isinstance(self.state, router.Leaving) and sound.__get__(self))
+    broken = property(lambda self: not isinstance(self.state, states.Leaving) and sound.__get__(self))
     monkeypatch.setattr(router.Router, "holds", broken)
     noticed_by(test_segment.test_an_orderly_stop_leaves_no_moment_without_an_owner, "never nowhere")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from haman.election.events import Assessed, Readiness, Reconfigured, Tick
-from haman.model.cluster import Preempt
+from haman.model.routers import Preempt
 from haman.model.transition import Role
 from tests.election.support import HIGH, PREEMPT, READY, config, heard, said, standby
 
@@ -125,16 +125,50 @@ def test_readiness_lost_while_the_timer_already_runs_out() -> None:
     """Advertisements at 1, 2 and 3 were passed over, so the timer stands at 3.6; the one at 3.0 counts after all."""
     waiting = standby((heard(50), 1.0), (heard(50), 2.0), (heard(50), 3.0), preempt=PREEMPT)
     waiting.handle(UNREADY, 3.25)
-    assert waiting.deadline == 6.609375
+    assert waiting.deadline == 7.609375, "and one interval more, since it is not ready"
     assert waiting.handle(Tick(), 3.609375) == []
 
 
+EAGER = Readiness("holds 812 of 1,034 connections of lb2", eager=True)
+
+
+def test_one_that_lacks_connections_alone_preempts_nobody_and_takes_over_from_silence_at_once() -> None:
+    waiting = standby(preempt=PREEMPT)
+    waiting.handle(EAGER, 0.5)
+    assert every_second(waiting, 50, 1, 60) == []
+    assert waiting.deadline == 62.609375, "59, when it was heard last, and the usual patience"
+    assert said(waiting.handle(Tick(), 62.609375)) == "advertise 100, standby -> active (active_silent), announce"
+
+
+def test_what_else_it_lacks_after_a_fault_makes_it_hesitate_again() -> None:
+    waiting = standby()
+    waiting.handle(EAGER, 0.5)
+    waiting.handle(Assessed("eth0 has no carrier"), 1.0)
+    waiting.handle(Assessed(None), 2.0)
+    assert waiting.waiting == "the servers have not been checked since the fault"
+    assert waiting.deadline == 6.609375, "4.609375 and one interval more"
+    waiting.handle(EAGER, 3.0)
+    assert waiting.deadline == 5.609375
+
+
 def test_an_unready_router_still_takes_over_from_silence() -> None:
-    """The gate protects a service that runs; where nobody serves, something is better than nothing."""
+    """The gate protects a service that runs; where nobody serves, something is better than nothing. It waits for one
+    interval more, so that somebody who is ready goes first."""
     silent = standby(ready=False)
-    assert said(silent.handle(Tick(), 3.609375)) == "advertise 100, standby -> active (nobody_active), announce"
+    assert silent.handle(Tick(), 3.609375) == []
+    assert silent.deadline == 4.609375
+    assert said(silent.handle(Tick(), 4.609375)) == "advertise 100, standby -> active (nobody_active), announce"
     left = standby((heard(200), 1.0), (heard(0), 2.0), ready=False)
-    assert said(left.handle(Tick(), 2.609375)) == "advertise 100, standby -> active (active_left), announce"
+    assert left.handle(Tick(), 2.609375) == []
+    assert said(left.handle(Tick(), 3.609375)) == "advertise 100, standby -> active (active_left), announce"
+
+
+def test_readiness_ends_the_longer_wait() -> None:
+    """Told in the interval that an unready router waits more, it takes over at once."""
+    silent = standby(ready=False)
+    assert silent.handle(READY, 4.0) == []
+    assert silent.deadline == 3.609375
+    assert said(silent.handle(Tick(), 4.0)) == "advertise 100, standby -> active (nobody_active), announce"
 
 
 def test_an_owner_does_not_take_the_role_from_another_owner() -> None:

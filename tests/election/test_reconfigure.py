@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from haman.election.events import Assessed, Reconfigured, Tick
-from haman.model.cluster import VirtualAddress
+from haman.model.routers import VirtualAddress
 from haman.model.transition import Role
 from tests.election.support import PREEMPT, active, config, heard, leaving, router, said, standby
 
@@ -83,7 +83,7 @@ def test_a_new_priority_counts_from_the_next_advertisement() -> None:
 def test_a_leaving_router_goes_on_leaving() -> None:
     stopping = leaving()
     assert stopping.handle(Reconfigured(config(addresses=MORE)), 11.0) == []
-    assert said(stopping.handle(Tick(), 12.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
 
 
 def test_a_stopped_router_takes_note() -> None:
@@ -122,3 +122,23 @@ def test_a_penalised_active_router_loses_to_its_peer() -> None:
 
 def test_a_penalty_before_the_start() -> None:
     assert standby((Assessed(None, penalty=60), 0.0)).priority == 40
+
+
+# -- another place: VRID or interface ------------------------------------------------------------------------------
+
+
+def test_an_active_router_goes_on_in_its_new_place_and_says_so_there() -> None:
+    serving = active()
+    assert said(serving.handle(Reconfigured(config(vrid=53)), 10.5)) == "advertise 100"
+    assert (serving.role, serving.holds) == (Role.ACTIVE, True)
+
+
+def test_a_standby_listens_a_whole_interval_in_its_new_place() -> None:
+    waiting = standby((heard(150), 1.0))
+    assert waiting.deadline == 4.609375
+    assert waiting.handle(Reconfigured(config(vrid=53)), 3.0) == []
+    assert waiting.deadline == 6.609375
+
+
+def test_a_new_name_is_announced_since_later_rounds_go_by_name() -> None:
+    assert said(active().handle(Reconfigured(config(name="front")), 10.5)) == "advertise 100, announce"

@@ -11,8 +11,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from haman.election.events import Readiness, Start, Stop, Tick
-from haman.election.router import Active, Down, Peer, Standby
-from haman.model.cluster import Preempt
+from haman.election.states import Active, Down, Peer, Standby
+from haman.model.routers import Preempt
 from haman.model.transition import Role
 from tests.election.support import HIGH, LOW, PREEMPT, active, config, heard, leaving, router, said, standby
 
@@ -32,7 +32,7 @@ def test_641_startup_of_an_owner_that_is_not_ready() -> None:
     """haman's own: the readiness gate holds for an owner too, while somebody else may be serving."""
     owner = router(ready=False, priority=255)
     assert said(owner.handle(Start(), 5.0)) == "stopped -> standby (start)"
-    assert owner.deadline == 8.00390625
+    assert owner.deadline == 9.00390625
     assert said(owner.handle(Readiness(None), 5.5)) == "advertise 255, standby -> active (owner), announce"
 
 
@@ -107,7 +107,7 @@ def test_642_preempt_mode_false(priority: int) -> None:
     waiting = standby(preempt=Preempt(allowed=False))
     assert waiting.handle(heard(priority, interval=0.5), 2.0) == []
     assert waiting.deadline == 3.8046875  # 2 + 3 * 0.5 + 156/256 * 0.5
-    assert waiting.peer == Peer(IPv4Address(HIGH), priority, 0.5, 2.0)
+    assert waiting.peer == Peer(IPv4Address(HIGH), priority, 0.5, 2.0, 2.0)
 
 
 @pytest.mark.parametrize("priority", [100, 101, 255])
@@ -153,7 +153,7 @@ def test_643_shutdown() -> None:
     assert type(stopping.state).__name__ == "Leaving"
     assert stopping.holds is True
     assert said(stopping.handle(Tick(), 11.0)) == "", "the Adver_Timer is cancelled"
-    assert said(stopping.handle(Tick(), 12.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
     assert stopping.state == Down()
 
 
@@ -189,7 +189,7 @@ def test_643_priority_greater_or_equal_with_a_greater_address(priority: int, sou
     )
     assert beaten.state == Standby(
         active_down_at=17.71875,  # 10.5 + 3 * 2 + 156/256 * 2
-        peer=Peer(IPv4Address(source), priority, 2.0, 10.5),
+        peer=Peer(IPv4Address(source), priority, 2.0, 10.5, 10.5),
         linger_until=10.55,
     )
 
@@ -206,7 +206,7 @@ def test_643_priority_greater_or_equal_with_a_greater_address(priority: int, sou
 )
 def test_643_addresses_are_unsigned_integers_in_network_byte_order(ours: str, theirs: str, who: str) -> None:
     equal = active(source=IPv4Address(ours))
-    equal.handle(heard(100, theirs), 10.5)
+    equal.handle(heard(100, theirs, own=ours), 10.5)
     assert equal.role is (Role.STANDBY if who == "theirs" else Role.ACTIVE)
 
 
@@ -262,9 +262,9 @@ def test_the_interval_of_an_active_router_that_is_gone_is_forgotten() -> None:
 
 def test_what_is_known_of_the_peer() -> None:
     assert standby().peer is None
-    assert standby((heard(200), 1.0)).peer == Peer(IPv4Address(HIGH), 200, 1.0, 1.0)
-    assert active((heard(50), 10.5)).peer == Peer(IPv4Address(HIGH), 50, 1.0, 10.5)
-    assert leaving((heard(50), 10.75)).peer == Peer(IPv4Address(HIGH), 50, 1.0, 10.75)
+    assert standby((heard(200), 1.0)).peer == Peer(IPv4Address(HIGH), 200, 1.0, 1.0, 1.0)
+    assert active((heard(50), 10.5)).peer == Peer(IPv4Address(HIGH), 50, 1.0, 10.5, 10.5)
+    assert leaving((heard(50), 10.75)).peer == Peer(IPv4Address(HIGH), 50, 1.0, 10.75, 10.75)
     assert router().peer is None
 
 

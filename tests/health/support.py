@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from haman.model.cluster import Check, Floor, OnFailure, Protocol, Server, Service, Target, TcpProbe
+from haman.model.checks import Check, TcpProbe
+from haman.model.services import Floor, OnFailure, Protocol, Server, Service, Target
 
 CHECK = Check(name="front", probe=TcpProbe(), interval=2.0, fast_interval=0.5, timeout=1.0, rise=2, fall=3, jitter=0.0)
 

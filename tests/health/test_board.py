@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from haman.health.board import Board
 from haman.health.hysteresis import Verdict
 from haman.health.weights import State
-from haman.model.cluster import Floor, Target
+from haman.model.services import Floor, Target
 from haman.model.transition import Kind, Transition
 from tests.health.support import service, target
 
@@ -46,10 +46,41 @@ def test_cold_start_to_all_down_and_back() -> None:
     assert board.weights == {target(1): None, target(2): 1}
 
 
-def test_first_failures_everywhere_make_the_service_down_without_a_verdict() -> None:
+def test_the_last_verdict_makes_the_service_down() -> None:
     board = Board({"web": service(1, 1)}, frozenset(), 0.0)
-    assert told(feed(board, 1, "-")) == []
-    assert told(feed(board, 2, "-")) == ["service web: unknown -> down (no_server_left)"]
+    assert told(feed(board, 1, "---")) == ["server web/rs1:80: unknown -> down (check_failed)"]
+    assert told(feed(board, 2, "--")) == []
+    assert board.unchecked == 1
+    assert told(feed(board, 2, "-"))[-1] == "service web: unknown -> down (no_server_left)"
+    assert board.unchecked == 0
+
+
+def test_doubted_servers_keep_their_weights_until_results_confirm_or_change_them() -> None:
+    """rise 2, fall 3: rs1 was taken down while this node was cut off, and is found to be up."""
+    board = Board({"web": service(3, 4)}, {target(1), target(2)}, 0.0)
+    feed(board, 1, "+---")
+    feed(board, 2, "+")
+    board.take_reweighed()
+    board.doubt({"web"})
+    assert (board.unchecked, board.weights) == (2, {target(1): None, target(2): 4})
+    feed(board, 2, "+")
+    feed(board, 1, "+")
+    assert (board.unchecked, board.take_reweighed()) == (1, set()), "one success is no verdict yet"
+    feed(board, 1, "+")
+    assert (board.unchecked, board.take_reweighed()) == (0, {"web"})
+    assert board.weights == {target(1): 3, target(2): 4}
+
+
+def test_the_end_of_a_hold_is_noticed_with_the_next_result() -> None:
+    """The whole wave was kept, rs1 came back at 11 s; the check's detection time is 5 s."""
+    board = Board({"web": service(3, 4, floor=Floor(count=1))}, {target(1), target(2)}, 0.0)
+    feed(board, 1, "---")
+    feed(board, 2, "---")
+    feed(board, 1, "++", start=10.0)
+    assert board.weights == {target(1): 3, target(2): 4}
+    assert told(feed(board, 2, "-", start=15.0)) == []
+    assert told(feed(board, 2, "-", start=16.5)) == ["service web: floor -> up (servers_up)"]
+    assert board.weights == {target(1): 3, target(2): None}
 
 
 def test_restart_adopts_and_lets_go_only_after_three_failures() -> None:
@@ -101,3 +132,44 @@ def test_invariants(events: list[tuple[int, bool]], floor: int, adopted: frozens
         proven |= {t for t in before if board.health[t].verdict is Verdict.UP}
         serving = sum(1 for weight in board.weights.values() if weight)
         assert serving >= min(floor, len(proven)), "I3"
+
+
+def weigh(board: Board, server: int, weight: int | None, *, passed: bool = True, now: float = 50.0) -> list[Transition]:
+    return board.result(target(server), passed=passed, words="exit status", now=now, at=1e9 + now, weight=weight)
+
+
+def test_a_check_sets_a_servers_weight_at_once_and_gives_it_back() -> None:
+    board = Board({"web": service(10, 1)}, frozenset(), 0.0)
+    assert told(weigh(board, 1, 3)) == [
+        "server web/rs1:80: unknown -> up (check_passed)",
+        "weight web/rs1:80: 10 -> 3 (check_weight)",
+        "service web: unknown -> up (servers_up)",
+    ]
+    assert board.weights[target(1)] == 3
+    board.take_reweighed()
+    assert told(weigh(board, 1, 3)) == []
+    assert board.take_reweighed() == set()
+    assert told(weigh(board, 1, 7)) == ["weight web/rs1:80: 3 -> 7 (check_weight)"]
+    assert board.take_reweighed() == {"web"}
+    assert told(weigh(board, 1, None)) == ["weight web/rs1:80: 7 -> 10 (configured_weight)"]
+    assert board.weights[target(1)] == 10
+
+
+def test_the_weight_of_one_failure_is_the_last_that_was_asked_for() -> None:
+    board = Board({"web": service(10, 1)}, frozenset(), 0.0)
+    weigh(board, 1, 3)
+    assert told(weigh(board, 1, None, passed=False)) == []
+    assert board.weights[target(1)] == 3
+
+
+def test_servers_that_ask_for_no_traffic_leave_the_service_down_and_are_not_kept_by_a_floor() -> None:
+    board = Board({"web": service(10, 10, floor=Floor(count=2))}, frozenset(), 0.0)
+    weigh(board, 1, 0)
+    weigh(board, 2, None)
+    assert board.weights == {target(1): 0, target(2): 10}
+    assert told(weigh(board, 2, 0)) == [
+        "weight web/rs2:80: 10 -> 0 (check_weight)",
+        "service web: up -> down (no_server_left)",
+    ]
+    assert board.service("web").why == "no server with a weight"
+    assert board.weights == {target(1): 0, target(2): 0}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from haman.health import hysteresis
 from haman.health.hysteresis import Health, Verdict
-from haman.model.cluster import Check, TcpProbe
+from haman.model.checks import Check, TcpProbe
 from haman.model.transition import Kind
 from tests.health.support import CHECK, target
 
@@ -76,7 +76,8 @@ def test_since_is_the_time_of_the_change() -> None:
         ("cold", "---", False),
         ("cold", "---+", True),
         ("cold", "---+-", False),
-        ("adopted", "", False),
+        ("adopted", "", True),
+        ("adopted", "+", False),
     ],
 )
 def test_in_doubt(start: str, results: str, doubt: bool) -> None:
@@ -88,11 +89,22 @@ def test_checked_and_proven() -> None:
     cold, adopted = hysteresis.cold(0.0), hysteresis.adopted(0.0)
     assert (cold.checked, cold.proven) == (False, False)
     assert (adopted.checked, adopted.proven) == (False, True)
-    assert run(cold, "-")[0].checked
+    assert not run(cold, "--")[0].checked
+    assert run(cold, "---")[0].checked
     assert not run(cold, "---")[0].proven, "a server that never answered proves nothing"
     assert run(cold, "+---")[0].proven
     assert run(adopted, "---")[0].proven
     assert run(adopted, "+")[0].checked
+    assert not run(adopted, "--")[0].checked
+
+
+def test_doubted_until_results_confirm_or_change_the_verdict() -> None:
+    up, down = run(hysteresis.cold(0.0), "+-")[0], run(hysteresis.cold(0.0), "---")[0]
+    for health, results in ((up, "+"), (up, "---"), (down, "-"), (down, "++")):
+        doubted = hysteresis.doubted(health)
+        assert (doubted.verdict, doubted.checked, doubted.in_doubt) == (health.verdict, False, True)
+        assert not any(run(doubted, results[:end])[0].checked for end in range(len(results)))
+        assert run(doubted, results)[0].checked
 
 
 def test_transition_only_when_the_verdict_changed() -> None:

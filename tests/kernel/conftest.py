@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from haman.lab.hosts import Network
+from haman.lab.reports import LATE
+from haman.lab.suites import UNTIL
 
 HERE = Path(__file__).parent
 
@@ -21,6 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kernel)
             if "HAMAN_LAB_INSIDE" not in os.environ:
                 item.add_marker(pytest.mark.skip(reason="runs inside the laboratory: make kernel"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A machine that is too slow for all tests leaves out the last ones, and says which."""
+    if time.time() > float(os.environ.get(UNTIL) or "inf"):
+        pytest.skip(LATE)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from haman.elector import child, process
+from haman.elector import process, real
 
 STUB = Path(__file__).with_name("stub_director.py")
 
 if __name__ == "__main__":
-    child.command = lambda config, node: [sys.executable, str(STUB), *sys.argv[1:3]]
+    real.command = lambda config, node: [sys.executable, str(STUB), *sys.argv[1:3]]
     sys.exit(process.run(STUB, None))

@@ -9,8 +9,8 @@ import socket
 import sys
 from ipaddress import IPv4Address, IPv4Interface
 
-from haman.model.cluster import Preempt, VirtualAddress
-from haman.model.elector import Configure, ElectorConfig, Heartbeat, Readiness, RouterConfig, Stopping
+from haman.model.elector import Configure, ElectorConfig, Heartbeat, Readiness, Roles, RouterConfig, Stopping
+from haman.model.routers import Preempt, VirtualAddress
 from haman.wire import link
 
 NODES = {"lb1": ("10.0.0.1", 150), "lb2": ("10.0.0.2", 100)}
@@ -40,6 +40,8 @@ def main(node: str, interval: float, descriptor: int) -> None:
         for message in decoder.feed(data):
             if not isinstance(message, Heartbeat):
                 print(f"{type(message).__name__}: {message}", flush=True)
+            if isinstance(message, Roles):  # a fault has taken the readiness away
+                end.sendall(link.encode(Readiness(generation=1, waiting={})))
             if isinstance(message, Stopping):
                 return
 

@@ -35,7 +35,7 @@ directors:
   lb2: {address: 10.0.0.2, priority: 100}
 routers:
   public: {interface: eth0, vrid: 51, addresses: [10.0.0.100/24], advert_interval: 100ms}
-sync: {interface: eth0}
+sync: {interface: eth0, wait: 0s}   # nobody here plays its elector: no role is ever told
 timeouts: {udp: 30s}
 checks:
   front: {tcp: {}, interval: 500ms, fast_interval: 100ms, timeout: 200ms, rise: 2, fall: 2, jitter: 0%}
@@ -165,9 +165,12 @@ def test_from_nothing_to_a_balanced_service(bench: Bench) -> None:
     assert bench.table() == BOTH
     saved = bench.host.run("ipvsadm", "-Sn").stdout
     assert "-A -f 1751215457 -s none" in saved, "the sentinel"
-    daemons = bench.host.run("ipvsadm", "-L", "--daemon").stdout
-    assert "master sync daemon" in daemons
-    assert "backup sync daemon" in daemons
+
+    def daemons() -> list[str]:
+        return [line.split(" (")[0] for line in bench.host.run("ipvsadm", "-L", "--daemon").stdout.splitlines()]
+
+    # The one that listens comes last, after all servers were checked.
+    until(lambda: daemons() == ["master sync daemon", "backup sync daemon"])
     assert "30" in bench.host.run("ipvsadm", "-L", "--timeout").stdout.split()
     assert bench.host.read("/proc/sys/net/ipv4/vs/sloppy_tcp").strip() == "1"
     bench.elector.send(Stopping())

@@ -61,7 +61,7 @@ class Node:
         return f"{VIP}/32" in self.host.run("ip", "-4", "-brief", "address", "show", "dev", "lo").stdout
 
 
-def until(condition: Callable[[], bool], within: float = 15.0) -> float:
+def until(condition: Callable[[], bool], within: float = 60.0) -> float:
     """Seconds it took; fails when it does not come true."""
     begin = time.monotonic()
     while not condition():

@@ -14,6 +14,7 @@ import pytest
 from haman.errors import LabError
 from haman.lab.hosts import Network
 from haman.lab.processes import in_network
+from haman.lab.waiting import until
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_cut_takes_the_carrier_and_the_frames(pair):
     assert not reaches(two, "10.0.0.1")
     one.heal("eth0")
     assert carrier(one) == "1"
-    assert reaches(two, "10.0.0.1")
+    until("frames to pass again", lambda: reaches(two, "10.0.0.1"), within=20)
 
 
 def test_behind_an_unplugged_switch_the_carrier_stays_and_the_frames_go(pair):
@@ -77,7 +78,7 @@ def test_behind_an_unplugged_switch_the_carrier_stays_and_the_frames_go(pair):
     assert carrier(one) == "1"
     assert not reaches(two, "10.0.0.1")
     one.heal("eth0")
-    assert reaches(two, "10.0.0.1")
+    until("frames to pass again", lambda: reaches(two, "10.0.0.1"), within=20)
 
 
 def test_a_cut_is_done_within_milliseconds(pair):
@@ -131,13 +132,13 @@ def test_a_socket_opened_on_a_host_stays_there(pair):
 def test_the_pid_is_the_programs_own_so_it_can_be_frozen_and_killed(pair):
     one, _ = pair
     process = one.spawn("sleep", "100")
-    assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == b"sleep\x00100\x00"
+    until("it to be the program", lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes() == b"sleep\x00100\x00", 10)
     process.signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
     assert Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "T"
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert one.processes() == []
+    until("nothing to be left of it", lambda: one.processes() == [], 10)
 
 
 def test_a_stopped_program_says_how_it_ended_and_its_log_holds_both_streams(pair, tmp_path):

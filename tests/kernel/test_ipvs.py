@@ -13,7 +13,7 @@ import pytest
 from pyroute2 import IPVS, IPVSService
 
 from haman.kernel.ipvs import Ipvs, Traffic, table
-from haman.model.cluster import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
+from haman.lab.waiting import happens
 from haman.model.kernel import (
     SENTINEL_FWMARK,
     DaemonConfig,
@@ -26,7 +26,10 @@ from haman.model.kernel import (
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.services import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
+from haman.plan.diff import diff
 from haman.plan.ops import Add, Op, Remove, Set
+from haman.plan.ownership import Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -448,11 +451,58 @@ def test_traffic_is_counted_and_neither_set_nor_digest_notice_it(client_and_serv
                 sender.sendto(bytes(72), ("10.0.0.100", 53))
 
     client.call(send)
-    counted = counters(director)
-    while not counted[behind].packets_in:  # the kernel adds them up every two seconds
-        counted = counters(director)
     # 72 bytes with 8 of UDP and 20 of IP; UDP has no established state, so its connections count as inactive.
-    assert counted == {dns: Traffic(1, 3, 0, 300, 0), behind: Traffic(1, 3, 0, 300, 0, 0, 1, 0)}
+    expected = {dns: Traffic(1, 3, 0, 300, 0), behind: Traffic(1, 3, 0, 300, 0, 0, 1, 0)}
+    happens(lambda: counters(director) == expected, 30.0)  # the kernel adds them up every two seconds, one by one
+    counted = counters(director)
+    assert counted == expected
     assert digest(director) == seen
     apply(director, Set(dns, ServiceConfig("wlc")), Set(behind, DestinationConfig(Forward.DR, 5)))
     assert counters(director) == counted
+
+
+def chosen(client: Host, director: Host, gateway: str, ports: range) -> dict[str, str]:
+    """By the client's port, the server that a director chose for a flow from it."""
+
+    def send() -> None:
+        for port in ports:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.bind(("10.0.0.9", port))
+                sender.sendto(b"?", ("10.0.0.100", 53))
+
+    client.run("ip", "route", "replace", "10.0.0.100/32", "via", gateway)
+    client.call(send)
+    connections = [line.split() for line in director.read("/proc/thread-self/net/ip_vs_conn").splitlines()[1:]]
+    return {port: server for _, _, port, _, _, server, *_ in connections if int(port, 16) in ports}
+
+
+def test_hashing_minds_the_order_and_the_order_can_be_mended(network) -> None:
+    """Two directors with the same servers and weights, added in another order, disagree about some flows; a snapshot
+    tells the order, and what `diff` makes of it brings them together."""
+    lan = network.segment("lan")
+    client = network.host("client", {"eth0": (lan, "10.0.0.9/24")})
+    gateways = ("10.0.0.1", "10.0.0.2")
+    directors = [network.host(f"d{number}", {"eth0": (lan, f"{gateways[number]}/24")}) for number in (0, 1)]
+    dns = ServiceKey.at(Protocol.UDP, VIP, 53)
+    hashed = ServiceConfig("mh", frozenset({"mh-port"}))
+    first, *rest = (DestinationKey(dns, ip_address(f"10.0.0.{last}"), 53) for last in (11, 12, 13))
+
+    for director, order in zip(directors, ((first, *rest), (*rest, first)), strict=True):
+        director.run("ip", "address", "add", "10.0.0.100/32", "dev", "lo")
+        apply(director, Add(dns, hashed), *(Add(key, DR) for key in order))
+        assert list(snapshot(director).destinations) == list(order)
+
+    def flows(ports: range) -> list[dict[str, str]]:
+        return [chosen(client, director, gateway, ports) for director, gateway in zip(directors, gateways, strict=True)]
+
+    one, other = flows(range(20000, 24000))
+    assert len(one) == len(other) == 4000
+    assert one != other, "or the order would not matter"
+
+    held = snapshot(directors[0])
+    wanted = replace(held, destinations=dict.fromkeys((*rest, first), DR), ordered=frozenset({dns}))
+    apply(directors[0], *diff(wanted, held, Ownership(vips=frozenset({VIP}))))
+    assert list(snapshot(directors[0]).destinations) == [*rest, first]
+    one, other = flows(range(30000, 34000))
+    assert len(one) == 4000
+    assert one == other

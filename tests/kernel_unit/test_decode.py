@@ -11,8 +11,8 @@ import pytest
 from haman.kernel.ipvs import decode, servers
 from haman.kernel.ipvs.decode import Traffic
 from haman.kernel.netlink import attribute, attributes, nested
-from haman.model.cluster import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.model.kernel import DestinationConfig, DestinationKey, ServiceConfig, ServiceKey, TimeoutsConfig
+from haman.model.services import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 
 pytestmark = pytest.mark.skipif(sys.byteorder == "big", reason="the bytes below are a little-endian machine's")
 

@@ -8,7 +8,6 @@ from ipaddress import ip_address
 import pytest
 
 from haman.kernel.ipvs.encode import command
-from haman.model.cluster import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.model.kernel import (
     AddressConfig,
     AddressKey,
@@ -24,6 +23,7 @@ from haman.model.kernel import (
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.services import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.plan.ops import Add, Op, Remove, Set
 
 pytestmark = pytest.mark.skipif(sys.byteorder == "big", reason="the bytes below are a little-endian machine's")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 
 from haman.errors import KernelRefused
-from haman.kernel.ipvs.proc import digest
+from haman.kernel.ipvs.proc import connections, count, digest
+from haman.model.kernel import ServiceKey
+from haman.model.services import Protocol
+from haman.model.standing import Connections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +66,37 @@ def test_the_table_does(seen, old: str, new: str) -> None:
     assert seen(TABLE.replace(old, new)) != seen(TABLE)
 
 
+def test_connections_are_added_up_by_service() -> None:
+    assert count(TABLE.splitlines()) == {
+        ServiceKey.at(Protocol.TCP, ip_address("10.0.0.100"), 80): Connections(17, 4242),
+        ServiceKey.at(Protocol.TCP, ip_address("2001:db8::100"), 80): Connections(0, 1),
+    }
+
+
+MARKS = """\
+FWM  00000007 wlc persistent 300 FFFFFFFF
+  -> 0A00000B:0050      Route   1      2          1
+  -> 0A00000C:0050      Route   1      3          1
+FWM  00000007 mh (mh-port)
+  -> [2001:0db8:0000:0000:0000:0000:0000:0011]:0050      Route   1      5          0
+UDP  0A000064:0035 rr ops
+  -> 0A00000B:0035      Masq    1      0          9
+SOMETHING else entirely
+  -> 0A00000B:0035      Masq    1      77         9
+"""
+
+
+def test_a_mark_of_each_family_and_what_nobody_knows() -> None:
+    assert count(MARKS.splitlines()) == {
+        ServiceKey.marked(7): Connections(5, 2),
+        ServiceKey.marked(7, ipv6=True): Connections(5, 0),
+        ServiceKey.at(Protocol.UDP, ip_address("10.0.0.100"), 53): Connections(0, 9),
+    }
+
+
 def test_no_table() -> None:
+    with pytest.raises(KernelRefused):
+        connections("/nonexistent/ip_vs")
     with pytest.raises(KernelRefused) as refusal:
         digest("/nonexistent/ip_vs")
     assert refusal.value.errno == errno.ENOENT

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from haman.kernel import remembered
-from haman.model.cluster import Protocol
 from haman.model.kernel import AddressKey, DaemonKey, DaemonRole, ServiceKey, TimeoutsKey
+from haman.model.services import Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path

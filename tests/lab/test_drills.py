@@ -12,6 +12,7 @@ from haman.lab.drills.base import Course
 from haman.lab.drills.table import TABLE
 from haman.lab.plants import PLANTS
 from haman.lab.session import tasks
+from haman.lab.stories.table import STORIES
 from haman.lab.variants import Variant
 
 
@@ -24,8 +25,9 @@ def test_every_drill_has_a_fault_that_it_must_notice():
     assert [entry.drill.name for entry in TABLE if not entry.drill.plants] == []
 
 
-def test_every_planted_fault_is_noticed_by_a_drill():
+def test_every_planted_fault_is_noticed_by_a_drill_or_a_story():
     used = {plant for entry in TABLE for plant in entry.drill.plants}
+    used |= {plant for story in STORIES for plant in story.plants} & PLANTS.keys()
     assert used == set(PLANTS)
 
 
@@ -74,7 +76,13 @@ def test_cuts_are_done_at_three_intervals():
 
 
 def test_a_planted_fault_chooses_its_drills():
-    assert {task.drill.name for task in tasks(plant="sync-off")} == {"cable-cut", "switch-cut", "stop"}
+    assert {task.drill.name for task in tasks(plant="sync-off")} == {
+        "cable-cut",
+        "switch-cut",
+        "stop",
+        "switchover",
+        "upgrade",
+    }
     assert {task.variant.plant for task in tasks(plant="sync-off")} == {"sync-off"}
     assert {task.variant.plant for task in tasks(plant="no-announcement")} == {""}
 

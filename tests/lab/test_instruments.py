@@ -7,6 +7,7 @@ from collections import Counter
 from haman.lab import instruments
 from haman.lab.measure import Answered, Downloads, Pace, Shorts
 from haman.lab.records import Short
+from haman.lab.results import Limit
 
 SNMP = """\
 Ip: Forwarding DefaultTTL
@@ -38,24 +39,33 @@ def test_drops_are_what_was_added():
 
 
 def test_good_instruments_leave_no_doubt():
-    assert instruments.doubts_about_pace(PUNCTUAL, PUNCTUAL) == []
+    assert instruments.doubts_about_pace(PUNCTUAL, 0.025, PUNCTUAL) == []
     assert instruments.doubts_before(FINE, NO_SHORTS, running(20), 20) == []
 
 
 def test_a_pause_counts_more_while_it_counts():
     pause = Pace(met=1000, skipped=40, p99=0.001, worst=0.040)
-    assert instruments.doubts_about_pace(PUNCTUAL, pause) == []
-    assert instruments.doubts_about_pace(pause, pause) == ["the machine stood still for 40 ms (at most 25)"]
+    assert instruments.doubts_about_pace(PUNCTUAL, 0.025, pause) == []
+    assert instruments.doubts_about_pace(pause, 0.025, pause) == ["the machine stood still for 40 ms (at most 25)"]
+
+
+def test_where_nothing_is_timed_one_advertisement_may_be_missed():
+    gap = Limit(name="gap", bound=0.4, measured=0.1, unit="ms")
+    lost = Limit(name="lost", bound=0, measured=0)
+    assert instruments.stall_allowed([gap, lost], 1.0) == 0.025
+    assert instruments.stall_allowed([lost], 1.0) == 0.1
+    assert instruments.stall_allowed([lost], 0.1) == 0.1
+    assert instruments.stall_allowed([lost], 0.01) == 0.025
 
 
 def test_a_long_pause_counts_everywhere():
     pause = Pace(met=1000, skipped=50, p99=0.001, worst=0.150)
-    assert instruments.doubts_about_pace(PUNCTUAL, pause) == ["the machine stood still for 150 ms (at most 100)"]
+    assert instruments.doubts_about_pace(PUNCTUAL, 0.025, pause) == ["the machine stood still for 150 ms (at most 100)"]
 
 
 def test_lateness_and_skipped_deadlines():
     late = Pace(met=700, skipped=300, p99=0.0071, worst=0.020)
-    assert instruments.doubts_about_pace(PUNCTUAL, late) == [
+    assert instruments.doubts_about_pace(PUNCTUAL, 0.025, late) == [
         "requests were 7.1 ms late, p99 (at most 5)",
         "300 of 1000 requests were not sent: no time",
     ]

@@ -79,6 +79,21 @@ def test_shorts_count_what_was_under_way_at_the_beginning():
     assert [failed.begun for failed in seen.failed] == [0.9, 1.9]
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "most"),
+    [
+        (0.0, 5.0, 3),
+        (0.0, 0.5, 1),
+        (1.05, 1.15, 2),  # what began before counts, what begins later does not
+        (1.3, 1.4, 1),
+        (4.0, 5.0, 0),
+    ],
+)
+def test_how_many_were_under_way_at_once(begin, end, most):
+    spans = [(0.1, 0.3), (1.0, 1.2), (1.1, 1.25), (1.15, 1.4), (1.4, 1.5)]
+    assert measure.under_way([Short(80, *span, "ok", "rs1") for span in spans], begin, end) == most
+
+
 # -- downloads --------------------------------------------------------------------------------------------------------
 
 
@@ -90,6 +105,15 @@ def test_downloads_that_go_on_are_kept():
     records = chunks((0, 0.5, "data"), (1, 0.6, "data"), (0, 3.0, "data"), (1, 3.1, "data"))
     seen = measure.downloads(records, 1.0, 2.0)
     assert (seen.running, seen.kept, seen.silent) == (2, 2, frozenset())
+    assert seen.fate == "of 2 downloads 0 were lost"
+
+
+def test_the_fate_of_downloads_is_told_by_cause():
+    lost = Counter({"reset": 2, "hung": 1})
+    assert (
+        measure.Downloads(running=20, lost=lost, silent=frozenset()).fate
+        == "of 20 downloads 3 were lost (1 hung, 2 reset)"
+    )
 
 
 def test_a_reset_download_is_lost_and_its_replacement_does_not_count():
@@ -150,6 +174,15 @@ def test_announcements_are_no_answers():
 def test_a_short_silence_is_the_same_spell():
     pauses = claims(A, 0.0, 0.1) + claims(A, 0.115, 0.2) + claims(B, 0.0, 0.2)
     assert measure.ownership(pauses, 0.0, 0.2).several == pytest.approx(0.2, abs=0.002)
+
+
+def test_questions_that_nobody_answered_are_counted_whatever_the_time():
+    answers = [Claim(at, A, "answer", asked) for at, asked in ((0.0, 1), (0.001, 2), (0.5, 3), (0.501, 4))]
+    assert measure.ownership(answers, 0.0, 1.0).unanswered == 0, "the machine paused"
+    answers.append(Claim(0.505, B, "answer", 8))
+    assert measure.ownership(answers, 0.0, 1.0).unanswered == 3
+    two = [Claim(0.1, A, "answer", 5), Claim(0.1001, B, "answer", 5), Claim(0.101, A, "answer", 6)]
+    assert measure.ownership(two, 0.0, 1.0).unanswered == 0
 
 
 # -- the client's pace ------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def apt(monkeypatch):
 
 def test_the_list_has_a_word_why_for_every_package():
     listed = parse(LIST.read_text())
-    assert {package.group for package in listed} == {"venv", "lab", "prebuilt", "build", "peer"}
+    assert {package.group for package in listed} == {"venv", "lab", "prebuilt", "build", "peer", "test"}
     assert all(package.why for package in listed)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
 
 import pytest
 
-from haman.lab.traffic import arp_prober, download_server, recording
+from haman.lab.traffic import arp_prober, download_server, recording, tcp_client, told_server
 
 VIP, OWN = socket.inet_aton("10.0.0.100"), socket.inet_aton("10.0.0.253")
 WATCH, LB1 = bytes.fromhex("0200000000fd"), bytes.fromhex("020000000001")
@@ -47,6 +48,27 @@ def test_chunks_are_numbered_and_of_one_size():
     assert (first[:10], late[:10], late[-1:]) == (b"0000000000", b"0000123456", b"\n")
 
 
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        ("0d0a0d0a000d0a515549540a 21 12 000c c0a80001 c0a8000b dc04 01bb", ("192.168.0.1", 56324, b"hello")),
+        (
+            "0d0a0d0a000d0a515549540a 21 22 0024"
+            "20010db8000000000000000000000001 20010db8000000000000000000000002 ffff 0001",
+            ("2001:db8::1", 65535, b"hello"),
+        ),
+        # With a TLV behind the addresses (2.2.1 of HAProxy's doc/proxy-protocol.txt), which is passed over.
+        ("0d0a0d0a000d0a515549540a 21 12 0010 c0a80001 c0a8000b dc04 01bb 04000100", ("192.168.0.1", 56324, b"hello")),
+        ("0d0a0d0a000d0a515549540a 21 11 000c c0a80001 c0a8000b dc04 01bb", None),  # of a TCP connection
+        ("0d0a0d0a000d0a515549540a 21 12 00ff c0a80001 c0a8000b dc04 01bb", None),
+        ("0d0a0d0a000d0a515549540b 21 12 000c c0a80001 c0a8000b dc04 01bb", None),
+        ("", None),
+    ],
+)
+def test_a_server_behind_a_relay_believes_the_whole_header_or_nothing(head, found):
+    assert told_server.told(bytes.fromhex(head) + b"hello") == found
+
+
 def test_the_pace_skips_what_it_slept_through():
     pace = recording.Pace(1000)
     first = pace.wait()
@@ -68,3 +90,17 @@ def test_a_recording_has_head_marks_and_tail(tmp_path):
     assert (first, mark, last) == ([1, 2], {"covered": 4.5, "dropped": 3}, [3, 4])
     assert covered["covered"] <= tail["ended"]
     assert tail["begun"] == 7
+
+
+def test_own_ports_are_used_once_each_and_those_of_others_passed_over():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other, contextlib.ExitStack() as stack:
+        other.bind(("", 0))
+        taken = other.getsockname()[1]
+        client = tcp_client.Client("127.0.0.1", [server.getsockname()[1]], think=0.0, patience=1.0, own=taken)
+        for _ in range(3):
+            client.begin(0.0)
+        accepted = [stack.enter_context(server.accept()[0]) for _ in range(3)]
+        ports = [each.getpeername()[1] for each in accepted]
+        for connection in list(client.open.values()):
+            client.end(connection, 0.0, "ok")
+    assert taken < ports[0] < ports[1] < ports[2]

@@ -37,9 +37,15 @@ def test_what_a_scraper_sees_of_an_active_router() -> None:
     assert seen["haman_router_ready router=public"] == 1
     assert seen["haman_service_state service=web state=floor"] == 1
     assert seen["haman_service_state service=web state=up"] == 0
+    assert seen["haman_service_differing_servers service=web"] == 1
     assert seen["haman_server_up port=80 server=rs2 service=web"] == 0
     assert seen["haman_server_weight port=80 server=rs1 service=web"] == 2
     assert seen["haman_server_weight port=80 server=rs2 service=web"] == 0
+    assert seen["haman_server_reason port=80 reason=refused server=rs2 service=web"] == 1
+    assert seen["haman_sync_daemon_running role=master"] == 1
+    assert seen["haman_sync_daemon_running role=backup"] == 0
+    assert seen["haman_sync_connections_held router=public"] == 812
+    assert seen["haman_sync_connections_active router=public"] == 1034
     assert seen["haman_loop_lag_seconds process=elector"] == 0.001
     assert seen["haman_config_loaded_timestamp_seconds"] == 1763780645
 
@@ -52,6 +58,7 @@ def test_what_is_counted_by_the_elector() -> None:
             "adverts_received": 7,
             "priority_zero_sent": 1,
             "announcements_sent": 8,
+            "rivals_heard": 6,
             "refused_ttl": 3,
             "mismatch_interval": 4,
         },
@@ -63,9 +70,21 @@ def test_what_is_counted_by_the_elector() -> None:
     assert seen["haman_adverts_total kind=received router=public"] == 7
     assert seen["haman_adverts_total kind=priority_zero_sent router=public"] == 1
     assert seen["haman_announcements_total router=public"] == 8
+    assert seen["haman_rivals_total router=public"] == 6
     assert seen["haman_packets_refused_total reason=ttl where=public"] == 3
     assert seen["haman_packets_refused_total reason=vrid where=interface eth0"] == 5
     assert seen["haman_advert_mismatches_total router=public what=interval"] == 4
+
+
+def test_a_split_brain_is_a_level_and_a_count() -> None:
+    tally = Tally()
+    for before, after in (("none", "10.0.0.2"), ("10.0.0.2", "10.0.0.2,10.0.0.3"), ("10.0.0.2,10.0.0.3", "none")):
+        tally.transition(
+            Transition(kind=Kind.SPLIT, who="public", before=before, after=after, why="w", cause="c", at=1.0)
+        )
+    seen = samples(figures(tally=tally))
+    assert seen["haman_router_split_brain router=public"] == 1
+    assert seen["haman_split_brains_total router=public"] == 1
 
 
 def test_what_is_counted_by_the_director() -> None:
@@ -79,9 +98,12 @@ def test_what_is_counted_by_the_director() -> None:
         tally.takeover("public", seconds)
     tally.check(("10.0.0.11", "80", "http"), "good_status", 0.25)
     tally.check(("10.0.0.11", "80", "http"), "bad_status", 0.5)
+    tally.latency("web", 0.25)
+    tally.latency("web", 60.0)
     tally.drift["missing"] += 2
     tally.refusals += 1
-    tally.hook("notify.sh", "active", "exit", 1)
+    tally.hook("notify.sh", "active", "exit", 1, 0.25)
+    tally.hook("notify.sh", "active", "exit", 1, 0.5)
     tally.hooks_superseded += 1
     seen = samples(figures(tally=tally.copy()))
     assert seen["haman_router_transitions_total cause=master_down role=active router=public"] == 1
@@ -97,23 +119,53 @@ def test_what_is_counted_by_the_director() -> None:
     assert seen["haman_check_seconds_count address=10.0.0.11 port=80 probe=http"] == 2
     assert seen["haman_check_seconds_sum address=10.0.0.11 port=80 probe=http"] == 0.75
     assert seen["haman_check_latest_seconds address=10.0.0.11 port=80 probe=http"] == 0.5
+    assert seen["haman_service_check_seconds_bucket le=0.1 service=web"] == 0
+    assert seen["haman_service_check_seconds_bucket le=0.25 service=web"] == 1
+    assert seen["haman_service_check_seconds_bucket le=10.0 service=web"] == 1
+    assert seen["haman_service_check_seconds_bucket le=+Inf service=web"] == 2
+    assert seen["haman_service_check_seconds_sum service=web"] == 60.25
     assert seen["haman_drift_repairs_total found=missing"] == 2
     assert seen["haman_kernel_refusals_total"] == 1
-    assert seen["haman_hooks_total event=active program=notify.sh result=exit"] == 1
+    assert seen["haman_hooks_total event=active program=notify.sh result=exit"] == 2
+    assert seen["haman_hook_seconds_sum event=active program=notify.sh"] == 0.75
+    assert seen["haman_hook_seconds_count event=active program=notify.sh"] == 2
+    assert seen["haman_hooks_waiting"] == 4
+    assert seen["haman_tracker_up tracker=gateway"] == 1
+    assert seen["haman_tracker_up tracker=ping 10.0.0.254"] == 0
     assert seen["haman_hook_exit_status event=active program=notify.sh"] == 1
     assert seen["haman_hooks_superseded_total"] == 1
+
+
+def test_what_is_counted_by_the_kernel() -> None:
+    seen = samples(figures())
+    assert seen["haman_ipvs_counters_available"] == 1
+    assert seen["haman_ipvs_service_connections_total port=80 service=web"] == 1234
+    assert seen["haman_ipvs_service_packets_total direction=in port=80 service=web"] == 70
+    assert seen["haman_ipvs_service_bytes_total direction=out port=80 service=web"] == 6000
+    assert seen["haman_ipvs_server_connections_total port=80 server=rs1 service=web"] == 34
+    assert seen["haman_ipvs_server_packets_total direction=out port=80 server=rs1 service=web"] == 6
+    assert seen["haman_ipvs_server_bytes_total direction=in port=80 server=rs1 service=web"] == 700
+    now = {state: seen[f"haman_ipvs_server_connections_now port=80 server=rs1 service=web state={state}"]
+           for state in ("active", "inactive", "persistent")}  # fmt: skip
+    assert now == {"active": 5, "inactive": 4, "persistent": 3}
+    without = samples(figures(traffic=None))
+    assert without["haman_ipvs_counters_available"] == 0
+    assert not any(name.startswith("haman_ipvs_service") for name in without)
 
 
 def test_a_copy_does_not_change_later() -> None:
     tally = Tally()
     tally.check(("a", "80", "tcp"), "connected", 0.1)
     tally.takeover("public", 0.1)
+    tally.latency("web", 0.1)
     copy = tally.copy()
+    tally.latency("web", 0.1)
     tally.check(("a", "80", "tcp"), "connected", 0.1)
     tally.takeover("public", 0.1)
     tally.drift["missing"] += 1
     assert copy.checks["a", "80", "tcp"].outcomes.total() == 1
     assert sum(copy.takeovers["public"].counts) == 1
+    assert sum(copy.latencies["web"].counts) == 1
     assert not copy.drift
 
 

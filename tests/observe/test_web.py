@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from haman.model.cluster import Listen, Target
+from haman.model.cluster import Listen
+from haman.model.services import Target
 from haman.observe import web
+from haman.observe.figures import ServerFigures
+from haman.observe.listening import Listening
 from tests.observe.support import figures
 
 if TYPE_CHECKING:
@@ -16,24 +19,30 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from haman.observe.figures import Figures
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
+async def taken() -> Figures:
+    return figures()
+
+
 def source(live: str | None = None, waiting: dict[str, str] | None = None) -> web.Source:
-    return web.Source(figures=figures, live=lambda: live, ready=lambda: waiting or {})
+    return web.Source(figures=taken, live=lambda: live, ready=lambda: waiting or {})
 
 
 async def with_server(
     of: web.Source, port: int, scenario: Callable[[aiohttp.ClientSession, str], Awaitable[None]]
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(web.serve(Listen(host="127.0.0.1", port=port), of))
+        serving = tasks.create_task(web.serve(Listening(Listen(host="127.0.0.1", port=port)), of))
         base = f"http://127.0.0.1:{port}"
         async with aiohttp.ClientSession() as session:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     try:
                         async with session.get(base + "/live"):
@@ -54,6 +63,7 @@ def test_the_three_pages() -> None:
         async with session.get(base + "/metrics") as answer:
             assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
             assert 'haman_router_role{role="active",router="public"} 1.0' in await answer.text()
+        assert "keepalived_up 1.0" in (await fetch(session, base + "/metrics/keepalived"))[1]
         assert await fetch(session, base + "/live") == (200, "live\n")
         assert await fetch(session, base + "/ready") == (200, "ready\n")
         assert (await fetch(session, base + "/"))[0] == 404
@@ -88,7 +98,11 @@ def test_an_address_in_use_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_rendering_many_servers_leaves_the_loop_free() -> None:
     """5,000 servers take some 100 ms to render; another callback of the loop waits far less."""
-    many = figures(servers=tuple((Target(f"s{n}", "rs", 80), True, 1) for n in range(5000)))
+    servers = tuple(ServerFigures(Target(f"s{n}", "rs", 80), True, 1, "connected") for n in range(5000))
+    many = figures(servers=servers)
+
+    async def given() -> Figures:
+        return many
 
     async def scenario(session: aiohttp.ClientSession, base: str) -> None:
         worst = took = 0.0
@@ -103,5 +117,49 @@ def test_rendering_many_servers_leaves_the_loop_free() -> None:
         assert len(request.result()[1]) > 500_000
         assert worst < max(0.05, took / 2), f"the loop was held {worst:.3f} s of {took:.3f} s"
 
-    of = web.Source(figures=lambda: many, live=lambda: None, ready=dict)
+    of = web.Source(figures=given, live=lambda: None, ready=dict)
     asyncio.run(with_server(of, free_port(), scenario))
+
+
+async def answers(session: aiohttp.ClientSession, host: str, port: int) -> bool:
+    try:
+        return (await fetch(session, f"http://{host}:{port}/live"))[0] == 200
+    except aiohttp.ClientConnectorError:
+        return False
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await condition():
+            await asyncio.sleep(0.005)
+
+
+def test_the_listener_moves_and_stays_where_it_is_while_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "RETRY", 0.05)
+    first, second = free_port(), free_port()
+    listening = Listening(None)
+
+    async def run() -> None:
+        connector = aiohttp.TCPConnector(force_close=True)  # a connection of before would live on
+        async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession(connector=connector) as session:
+            serving = tasks.create_task(web.serve(listening, source()))
+            listening.want(Listen(host="127.0.0.1", port=first))
+            await until(lambda: answers(session, "127.0.0.1", first))
+            with socket.create_server(("127.0.0.1", second)):
+                listening.want(Listen(host="127.0.0.1", port=second))
+                await until(lambda: asyncio.sleep(0, listening.problem is not None))
+                assert listening.problem == f"metrics.listen 127.0.0.1:{second}: Address already in use"
+                assert await answers(session, "127.0.0.1", first)
+            await until(lambda: answers(session, "127.0.0.1", second))
+            assert listening.problem is None
+            assert not await answers(session, "127.0.0.1", first)
+            listening.want(Listen(host="0.0.0.0", port=second))  # its own old socket is in the way
+            await until(lambda: answers(session, "127.0.0.2", second))
+            listening.want(None)
+            await until(lambda: answers_no_more(session, second))
+            serving.cancel()
+
+    async def answers_no_more(session: aiohttp.ClientSession, port: int) -> bool:
+        return not await answers(session, "127.0.0.1", port)
+
+    asyncio.run(run())

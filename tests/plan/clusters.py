@@ -5,24 +5,13 @@ from __future__ import annotations
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import TYPE_CHECKING
 
-from haman.model.cluster import (
-    Cluster,
-    Director,
-    Member,
-    Persistence,
-    Protocol,
-    Router,
-    Server,
-    Service,
-    StandbyAddress,
-    Sync,
-    Timeouts,
-    VirtualAddress,
-)
+from haman.model.cluster import Cluster, Sync, Timeouts
 from haman.model.elector import ElectorConfig, RouterConfig
+from haman.model.routers import Director, Member, Router, StandbyAddress, VirtualAddress
+from haman.model.services import Persistence, Protocol, Server, Service
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Interface
+    from haman.model.addresses import Interface
 
 SYNC = Sync(interfaces={"lb1": "eth1", "lb2": "eth1"}, sync_id=7, group=ip_address("224.0.0.81"))
 VIPS = (

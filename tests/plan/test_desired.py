@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 import pytest
 
-from haman.model.cluster import (
-    Forward,
-    OnFailure,
-    Persistence,
-    Protocol,
-    Server,
-    Service,
-    StandbyAddress,
-    Target,
-    Tunnel,
-    TunnelType,
-)
 from haman.model.kernel import (
     AddressKey,
     DaemonConfig,
@@ -31,8 +20,10 @@ from haman.model.kernel import (
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.routers import StandbyAddress
+from haman.model.services import Forward, OnFailure, Persistence, Protocol, Server, Service, Target, Tunnel, TunnelType
 from haman.plan import desired
-from tests.plan.clusters import cluster, elector_config, service
+from tests.plan.clusters import SYNC, cluster, elector_config, service
 
 VIP = ip_address("10.0.0.100")
 VIP6 = ip_address("2001:db8::100")
@@ -90,6 +81,13 @@ def test_a_vip_brings_its_subnet_only_where_the_node_has_no_address_of_it(vip: s
     config = elector_config((ip_interface(vip), device))
     held = desired.addresses(config, {"public": True})
     assert AddressKey(device, ip_interface(vip).ip, prefix) in held.addresses
+
+
+def test_ipvs_schedules_while_a_vip_is_on_a_nic_and_only_then() -> None:
+    config = replace(elector_config(), opens=("public",))
+    for holding, value in (({}, "1"), ({"public": False}, "1"), ({"public": True}, "0"), ({"other": True}, "1")):
+        assert sysctls(desired.addresses(config, holding))["net/ipv4/vs/backup_only"] == value
+    assert "net/ipv4/vs/backup_only" not in sysctls(desired.addresses(elector_config(), {"public": True}))
 
 
 def test_address_sysctls_do_not_depend_on_the_role() -> None:
@@ -196,16 +194,24 @@ def test_no_daemons_without_sync_or_without_an_interface_for_it() -> None:
 
 
 def test_settings_of_a_plain_cluster() -> None:
-    assert vs(sync=None) == {"expire_nodest_conn": "1"}
+    assert vs(sync=None) == {"expire_nodest_conn": "1", "conn_reuse_mode": "1"}
 
 
 def test_settings_for_the_sync_daemons() -> None:
     assert vs() == {
         "expire_nodest_conn": "1",
+        "conn_reuse_mode": "1",
         "backup_only": "0",
         "sync_threshold": "3 0",
         "sync_refresh_period": "3",
     }
+
+
+def test_whether_it_schedules_is_left_to_the_role_where_standbys_are_closed() -> None:
+    closing = replace(SYNC, backup_only=True)
+    assert "backup_only" not in vs(sync=closing)
+    assert desired.ipvs(cluster(sync=closing), "lb1", {}).first == {DaemonKey(DaemonRole.BACKUP)}
+    assert desired.ipvs(cluster(), "lb1", {}).first == frozenset()
 
 
 @pytest.mark.parametrize(("timeouts", "period"), [((900, 0, 300), "3"), ((900, 0, 6), "2"), ((2, 0, 0), "1")])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from haman.model.cluster import Forward, Protocol
 from haman.model.kernel import (
     SENTINEL_FWMARK,
     AddressConfig,
@@ -19,13 +19,19 @@ from haman.model.kernel import (
     DestinationConfig,
     DestinationKey,
     Kernel,
+    RouteConfig,
+    RouteKey,
+    RuleConfig,
+    RuleKey,
     ServiceConfig,
     ServiceKey,
     SysctlConfig,
     SysctlKey,
+    TableKey,
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.services import Forward, Protocol
 from haman.plan.desired import is_sentinel
 from haman.plan.diff import diff, fits
 from haman.plan.ops import Add, Remove, Set, simulate, step
@@ -42,6 +48,8 @@ OURS = Ownership(
     fwmarks=frozenset({SENTINEL_FWMARK}),
     daemons=frozenset(map(DaemonKey, DaemonRole)),
 )
+GATE = SysctlKey("net/ipv4/vs/backup_only")
+CLOSE = Set(GATE, SysctlConfig("1"))
 DAEMON = DaemonConfig("eth1", 7, ip_address("224.0.0.81"), 8848, 1, 0)
 
 
@@ -54,7 +62,17 @@ def dr(weight: int) -> DestinationConfig:
 
 
 def assert_agrees(held: Kernel, wanted: Kernel) -> None:
-    for kind in ("addresses", "sysctls", "services", "destinations", "daemons", "timeouts"):
+    for kind in (
+        "addresses",
+        "routes",
+        "rules",
+        "sysctls",
+        "services",
+        "destinations",
+        "daemons",
+        "timeouts",
+        "tables",
+    ):
         have, want = getattr(held, kind), getattr(wanted, kind)
         assert have.keys() == want.keys(), kind
         for key in want:
@@ -62,7 +80,7 @@ def assert_agrees(held: Kernel, wanted: Kernel) -> None:
 
 
 @given(worlds())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_ours_becomes_what_is_wanted_and_what_is_foreign_stays(world: World) -> None:
     ops = diff(world.desired, world.actual, world.ownership)
     after = simulate(ops, world.actual)
@@ -80,7 +98,7 @@ def backwards(kernel: Kernel) -> Kernel:
 
 
 @given(worlds())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_order_contract_holds_at_every_step(world: World) -> None:
     held, ops = world.actual, diff(world.desired, world.actual, world.ownership)
     for number, op in enumerate(ops):
@@ -120,10 +138,12 @@ def assert_vips_somewhere(world: World, now: Kernel, rest: tuple[Add | Set | Rem
 def assert_prerequisites(
     world: World, op: Add | Set | Remove, held: Kernel, rest: tuple[Add | Set | Remove, ...]
 ) -> None:
-    later = [type(op.key) for op in rest]
+    later = [type(op.key) for op in rest if op != CLOSE]
+    if CLOSE in rest:  # 1: after everything else
+        rest = tuple(op for op in rest if op != CLOSE)
     match op:
         case Set(SysctlKey()):
-            pass
+            assert op != CLOSE or not rest
         case _:  # 1: sysctls before everything else
             assert SysctlKey not in later
     match op:
@@ -138,6 +158,12 @@ def assert_prerequisites(
         case Remove(AddressKey() as key) if key.ip.version == 4:  # 8, 9
             assert world.desired.addresses.keys() <= held.addresses.keys()
             assert (world.actual.services.keys() | world.desired.services.keys()) <= held.services.keys()
+        case Add(DestinationKey()) | Set(DestinationKey()):  # 12
+            assert all(held.tables.get(key) == config for key, config in world.desired.tables.items())
+        case Remove(TableKey()):  # 12
+            assert world.desired.services.keys() == owned(held, world.ownership).services.keys() - {
+                key for key in held.services if is_sentinel(key)
+            } | {key for key in world.desired.services if is_sentinel(key)}
         case Remove(DestinationKey() as key):  # 10
             assert key.service in world.desired.services or is_sentinel(key.service)
         case Add(DaemonKey()):  # 11
@@ -247,3 +273,77 @@ def test_a_service_of_somebody_else_on_another_address_is_left_alone() -> None:
     theirs = ServiceKey.at(Protocol.TCP, ip_address("10.0.0.200"), 80)
     held = Kernel(services={theirs: RR}, destinations={server(11, theirs): dr(1)})
     assert diff(Kernel(), held, OURS) == ()
+
+
+ROUTE = RouteKey(ip_network("10.9.0.0/16"), 100, 0)
+RULE = RuleKey(4, 1000, 100, source=ip_network("10.0.0.100/32"))
+ON_NIC = AddressKey("eth0", VIP, 24)
+
+
+def test_routes_and_rules_come_after_their_address_and_go_before_it() -> None:
+    config = RouteConfig(ip_address("10.0.0.254"), None, VIP)
+    all_of_it = Kernel(addresses={ON_NIC: AddressConfig()}, routes={ROUTE: config}, rules={RULE: RuleConfig()})
+    assert diff(all_of_it, Kernel(), OURS) == (
+        Add(ON_NIC, AddressConfig()),
+        Add(ROUTE, config),
+        Add(RULE, RuleConfig()),
+    )
+    assert diff(Kernel(), all_of_it, OURS) == (Remove(RULE), Remove(ROUTE), Remove(ON_NIC))
+
+
+def test_a_route_is_changed_in_place_and_a_device_that_is_not_asked_for_is_the_kernels() -> None:
+    held = RouteConfig(ip_address("10.0.0.254"), "eth0", None)
+    with_kernel = Kernel(routes={ROUTE: held})
+    assert diff(Kernel(routes={ROUTE: RouteConfig(ip_address("10.0.0.254"))}), with_kernel, OURS) == ()
+    other = RouteConfig(ip_address("10.0.0.253"))
+    assert diff(Kernel(routes={ROUTE: other}), with_kernel, OURS) == (Set(ROUTE, other),)
+
+
+def test_another_label_is_another_address() -> None:
+    labelled = AddressConfig(label="eth0:web")
+    assert diff(Kernel(addresses={ON_NIC: labelled}), Kernel(addresses={ON_NIC: AddressConfig()}), OURS) == (
+        Remove(ON_NIC),
+        Add(ON_NIC, labelled),
+    )
+
+
+@given(st.data())
+def test_an_ordered_service_gets_its_destinations_in_order(data: st.DataObject) -> None:
+    """From whatever there was, and nothing is added anew that is in its place already."""
+    keys = [server(last) for last in range(1, 7)]
+    held = data.draw(st.lists(st.sampled_from(keys), unique=True))
+    wanted = data.draw(st.lists(st.sampled_from(keys), unique=True))
+    plain = {WEB: ServiceConfig("mh"), SENTINEL: ServiceConfig("none")}
+    actual = Kernel(services=plain, destinations={key: dr(1) for key in held})
+    desired = Kernel(services=plain, destinations={key: dr(1) for key in wanted}, ordered=frozenset({WEB}))
+    ops = diff(desired, actual, OURS)
+    after = simulate(ops, actual)
+    assert list(after.destinations) == wanted
+    assert diff(desired, after, OURS) == ()
+    if held == wanted[: len(held)]:
+        assert not any(isinstance(op, Remove) for op in ops)
+
+
+ON_NIC = AddressKey("eth0", VIP, 32)
+
+
+def gate(value: str) -> dict[SysctlKey, SysctlConfig]:
+    return {GATE: SysctlConfig(value)}
+
+
+def test_ipvs_is_opened_before_the_address_comes_and_closed_after_it_has_gone() -> None:
+    held, free = Kernel(addresses={ON_NIC: AddressConfig()}), Kernel()
+    ours = replace(OURS, sysctls=frozenset({GATE}))
+    opening = diff(replace(held, sysctls=gate("0")), replace(free, sysctls=gate("1")), ours)
+    assert opening == (Set(GATE, SysctlConfig("0")), Add(ON_NIC, AddressConfig()))
+    closing = diff(replace(free, sysctls=gate("1")), replace(held, sysctls=gate("0")), ours)
+    assert closing == (Remove(ON_NIC), CLOSE)
+
+
+@pytest.mark.parametrize(("first", "place"), [(frozenset({DaemonKey(DaemonRole.BACKUP)}), 0), (frozenset(), 2)])
+def test_a_daemon_that_keeps_a_standby_closed_starts_before_there_is_a_service(
+    first: frozenset[DaemonKey], place: int
+) -> None:
+    backup = DaemonKey(DaemonRole.BACKUP)
+    wanted = Kernel(services={WEB: RR}, destinations={server(11): dr(1)}, daemons={backup: DAEMON}, first=first)
+    assert [op.key for op in diff(wanted, Kernel(), OURS)].index(backup) == place

@@ -6,7 +6,6 @@ from ipaddress import ip_address
 
 import pytest
 
-from haman.model.cluster import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.model.kernel import (
     AddressConfig,
     AddressKey,
@@ -23,6 +22,7 @@ from haman.model.kernel import (
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.services import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.plan.ops import Add, Op, Remove, Set, simulate
 
 WEB = ServiceKey.at(Protocol.TCP, ip_address("10.0.0.100"), 80)

@@ -6,7 +6,6 @@ from ipaddress import ip_address
 
 import pytest
 
-from haman.model.cluster import Protocol
 from haman.model.kernel import (
     SENTINEL_FWMARK,
     AddressKey,
@@ -20,6 +19,7 @@ from haman.model.kernel import (
     SysctlKey,
     TimeoutsKey,
 )
+from haman.model.services import Protocol
 from haman.plan.ownership import foreign, of_director, of_elector, owned
 from tests.plan.clusters import cluster, elector_config
 

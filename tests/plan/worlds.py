@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from haman.model.cluster import Address, Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
+from haman.model.filter import Mark, Ruleset
 from haman.model.kernel import (
     SENTINEL_FWMARK,
     AddressConfig,
     AddressKey,
+    AddressState,
     DaemonConfig,
     DaemonKey,
     DaemonRole,
     DestinationConfig,
     DestinationKey,
     Kernel,
+    RouteConfig,
+    RouteKey,
+    RuleConfig,
+    RuleKey,
     ServiceConfig,
     ServiceKey,
     SysctlConfig,
     SysctlKey,
+    TableConfig,
+    TableKey,
     TimeoutsConfig,
     TimeoutsKey,
 )
+from haman.model.services import Forward, Protocol, Tunnel, TunnelChecksum, TunnelType
 from haman.plan.ownership import Ownership, foreign, owned
+from haman.wire.nftables import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hypothesis.strategies import DrawFn, SearchStrategy
+
+    from haman.model.addresses import Address
 
 K = TypeVar("K")
 C = TypeVar("C")
@@ -52,6 +63,9 @@ ADDRESSES = [
     for ip in VIPS
     for prefix in ((24, 32) if ip.version == 4 else (64, 128))
 ]
+ROUTES = [RouteKey(ip_network(net), 254, metric) for net in ("10.9.0.0/16", "0.0.0.0/0") for metric in (0, 50)]
+ROUTE_CONFIGS = [RouteConfig(via, "eth0") for via in (None, ip_address("10.0.0.254"), ip_address("10.0.0.253"))]
+RULES = [RuleKey(4, priority, 100, source=ip_network("10.0.0.100/32")) for priority in (1000, 1001)]
 SYSCTLS = [SysctlKey(f"net/ipv4/vs/{name}") for name in ("sloppy_tcp", "expire_nodest_conn", "backup_only")]
 SERVICES = [
     *(ServiceKey.at(protocol, ip, 80) for protocol in (Protocol.TCP, Protocol.UDP) for ip in VIPS),
@@ -73,6 +87,9 @@ TUNNELLED = [config for config in DESTINATION_CONFIGS if config.tunnel]
 DAEMONS = [DaemonKey(role) for role in DaemonRole]
 GROUPS = (IPv4Address("224.0.0.81"), IPv6Address("ff02::81"))
 DAEMON_CONFIGS = [DaemonConfig("eth0", 1, group, 8848, 1, length) for group in GROUPS for length in (0, 1, 1024, 1472)]
+TABLE_CONFIGS = [
+    TableConfig(render(Ruleset(marks=(Mark(mark=mark, version=4, protocols=(Protocol.TCP,)),)))) for mark in (1, 2)
+]
 TIMEOUTS = [TimeoutsConfig(tcp, tcp_fin, 300) for tcp in (0, 900) for tcp_fin in (0, 120)]
 
 
@@ -88,6 +105,9 @@ class World:
 @st.composite
 def worlds(draw: DrawFn) -> World:
     actual = draw(kernels())
+    states = {key: draw(st.sampled_from(AddressState)) for key in actual.addresses if key.ip.version == 6}
+    found = {key: AddressConfig(states.get(key, AddressState.USABLE)) for key in actual.addresses}
+    actual = replace(actual, addresses=found)
     claimed = draw(ownerships(actual))
     desired = owned(draw(kernels()), claimed)
     theirs = foreign(actual, claimed)
@@ -109,12 +129,15 @@ def kernels(draw: DrawFn) -> Kernel:
         destinations |= draw(_some([key for key in keys if is_mixed(key)], TUNNELLED))
     return Kernel(
         addresses=dict.fromkeys(draw(_addresses()), AddressConfig()),
+        routes=draw(_some(ROUTES, ROUTE_CONFIGS)),
+        rules=draw(_some(RULES, [RuleConfig()])),
         sysctls=draw(_some(SYSCTLS, [SysctlConfig("0"), SysctlConfig("1")])),
         services=services,
         destinations=destinations,
         # The kernel has daemons or destinations of another family than their service, not both.
         daemons={} if mixed else draw(_some(DAEMONS, DAEMON_CONFIGS)),
         timeouts=draw(_some([TimeoutsKey()], TIMEOUTS)),
+        tables=draw(_some([TableKey()], TABLE_CONFIGS)),
     )
 
 
@@ -132,6 +155,7 @@ def ownerships(draw: DrawFn, kernel: Kernel) -> Ownership:
         sysctls=frozenset(SYSCTLS),
         daemons=some(DAEMONS),
         timeouts=True,
+        tables=some([TableKey()]),
         remembered=some([*kernel.addresses, *kernel.services, *kernel.daemons]),
     )
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from haman.model.cluster import HttpProbe, Probe, TcpProbe
+from haman.model.checks import HttpProbe, Probe, TcpProbe
+from haman.probes import kinds
+from haman.probes.equipment import Equipment
 from haman.probes.question import Question
-from haman.probes.scheduler import begin
-from haman.probes.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,12 +28,12 @@ def question(
     return Question(IPv4Address(host), port, probe or TcpProbe(), timeout, interval, 0.1, 0.0)
 
 
-async def ask(about: Question, watcher: Watcher | None = None) -> Result:
+async def ask(about: Question, equipment: Equipment | None = None) -> Result:
     """One check, as the scheduler makes it."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Result] = loop.create_future()
-    own = watcher or Watcher(loop)
-    begin(own, about, answer.set_result).start()
+    own = equipment or Equipment(loop)
+    kinds.prober(own, about, answer.set_result).start()
     try:
         return await answer
     finally:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from haman.model.cluster import Check, HttpProbe, Server, Target, TcpProbe
+from haman.model.checks import Check, HttpProbe, TcpProbe
+from haman.model.services import Server, Target
 from haman.probes.question import Question
 
 RS1 = Server(name="rs1", address=IPv4Address("10.0.0.11"), weight=3)

@@ -195,3 +195,34 @@ def test_close_abandons_what_is_in_flight() -> None:
 
     with serving(answering()) as port:
         asyncio.run(scenario(port))
+
+
+def test_what_is_removed_is_not_asked_again(open_port: int) -> None:
+    """One that waits its turn, one whose check is in flight: neither is heard of again, and nothing is held."""
+
+    async def scenario(silent: int) -> None:
+        loop = asyncio.get_running_loop()
+        answered: list[int] = []
+
+        def again(asked: Question, due: float, result: Result, now: float) -> float:
+            answered.append(asked.port)
+            return now + 0.05
+
+        budget = Budget(10)
+        scheduler = Scheduler(loop, budget, again)
+        flying, waiting = question(silent, HTTP, timeout=0.3), question(1)
+        scheduler.add(flying, loop.time())
+        scheduler.add(waiting, loop.time() + 0.1)
+        scheduler.add(question(open_port), loop.time() + 0.1)
+        await asyncio.sleep(0.05)
+        assert scheduler.in_flight == 1
+        scheduler.remove(flying)
+        scheduler.remove(waiting)
+        assert (scheduler.in_flight, budget.used) == (0, 0)
+        await asyncio.sleep(0.5)
+        scheduler.close()
+        assert set(answered) == {open_port}
+        assert budget.used == 0
+
+    with serving(answering()) as port:
+        asyncio.run(scenario(port))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haman.wire import ipv4
-from haman.wire.ipv4 import Packet
+from haman.wire.packet import Packet
 
 GROUP = IPv4Address("224.0.0.18")
 SOURCE = IPv4Address("10.0.0.1")
@@ -65,7 +65,7 @@ def test_an_empty_payload_is_a_packet() -> None:
 def test_wrap() -> None:
     """As keepalived sends it but for identification and header checksum, which are the kernel's (raw(7))."""
     expected = bytes.fromhex("45c00024 00000000 ff700000 0a000001 e0000012") + MESSAGE
-    assert ipv4.wrap(MESSAGE, SOURCE, GROUP).hex(" ", 4) == expected.hex(" ", 4)
+    assert ipv4.wrap(PACKET).hex(" ", 4) == expected.hex(" ", 4)
 
 
 @given(st.binary(max_size=120))
@@ -76,5 +76,5 @@ def test_no_bytes_raise(data: bytes) -> None:
 
 @given(st.binary(max_size=1028), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_round_trip(payload: bytes, source: int, destination: int) -> None:
-    packet = ipv4.wrap(payload, IPv4Address(source), IPv4Address(destination))
-    assert ipv4.split(packet) == Packet(IPv4Address(source), IPv4Address(destination), 255, payload)
+    packet = Packet(IPv4Address(source), IPv4Address(destination), 255, payload)
+    assert ipv4.split(ipv4.wrap(packet)) == packet

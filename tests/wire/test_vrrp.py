@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haman.errors import BadPacket
-from haman.model.cluster import ChecksumForm
+from haman.model.routers import ChecksumForm
 from haman.wire import vrrp
-from haman.wire.vrrp import Advertisement, Refusal
-from tests.wire.vectors import GROUP, MALFORMED, PEER, SOURCE, VECTORS, Malformed, Vector
+from haman.wire.advertisement import Advertisement, Refusal
+from tests.wire.vectors import GROUP, GROUP6, LINK_LOCAL, MALFORMED, PEER, SOURCE, VECTORS, VERSION_2, Malformed, Vector
 
 ADDRESSES = st.integers(0, 2**32 - 1).map(IPv4Address)
 ADVERTISEMENTS = st.builds(
@@ -22,14 +22,25 @@ ADVERTISEMENTS = st.builds(
     addresses=st.lists(ADDRESSES, min_size=1, max_size=255).map(tuple),
 )
 
-every_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+SIX = st.integers(0, 2**128 - 1).map(IPv6Address)
+ADVERTISEMENTS_6 = st.builds(
+    Advertisement,
+    vrid=st.integers(1, 255),
+    priority=st.integers(0, 255),
+    interval=st.integers(1, 4095).map(lambda centiseconds: centiseconds / 100),
+    addresses=st.lists(SIX, min_size=1, max_size=90).map(tuple),
+)
+ADVERTISEMENTS_V2 = st.builds(
+    Advertisement,
+    vrid=st.integers(1, 255),
+    priority=st.integers(0, 255),
+    interval=st.integers(1, 255).map(float),
+    addresses=st.lists(ADDRESSES, min_size=1, max_size=255).map(tuple),
+    version=st.just(2),
+    password=st.none() | st.text("abcXYZ09!é ", max_size=8),
+)
 
-
-def refusal(message: bytes) -> Refusal:
-    with pytest.raises(BadPacket) as caught:
-        vrrp.decode(message, SOURCE, GROUP)
-    assert isinstance(caught.value.reason, Refusal)
-    return caught.value.reason
+every_vector = pytest.mark.parametrize("vector", VECTORS + VERSION_2, ids=lambda vector: vector.name)
 
 
 @every_vector
@@ -70,7 +81,9 @@ def test_one_bit_turned_is_noticed(vector: Vector) -> None:
 
 @pytest.mark.parametrize("malformed", MALFORMED, ids=lambda malformed: malformed.name)
 def test_malformed(malformed: Malformed) -> None:
-    assert refusal(malformed.message) is malformed.refusal
+    with pytest.raises(BadPacket) as caught:
+        vrrp.decode(malformed.message, malformed.source, malformed.destination)
+    assert caught.value.reason is malformed.refusal
 
 
 def test_reserved_bits_are_ignored_on_reception() -> None:
@@ -114,6 +127,12 @@ def test_centiseconds_are_rounded_not_cut(seconds: float, centiseconds: int) -> 
         Advertisement(256, 150, 1.0, (SOURCE,)),
         Advertisement(51, 256, 1.0, (SOURCE,)),
         Advertisement(51, -1, 1.0, (SOURCE,)),
+        Advertisement(51, 150, 1.0, (SOURCE, GROUP6)),
+        Advertisement(51, 150, 1.0, (GROUP6,)),
+        Advertisement(51, 150, 0.5, (SOURCE,), version=2),
+        Advertisement(51, 150, 1.5, (SOURCE,), version=2),
+        Advertisement(51, 150, 256.0, (SOURCE,), version=2),
+        Advertisement(51, 150, 1.0, (SOURCE,), version=2, password="ninebytes"),
     ],
 )
 def test_what_has_no_encoding_is_our_own_mistake(advertisement: Advertisement) -> None:
@@ -130,29 +149,52 @@ def test_round_trip(
     assert vrrp.decode(message, source, destination) == advertisement
 
 
+@given(ADVERTISEMENTS_6, SIX, SIX)
+def test_round_trip_of_ipv6(advertisement: Advertisement, source: IPv6Address, destination: IPv6Address) -> None:
+    message = vrrp.encode(advertisement, source, destination)
+    assert len(message) == 8 + 16 * len(advertisement.addresses)
+    assert vrrp.decode(message, source, destination) == advertisement
+
+
+@given(ADVERTISEMENTS_V2, ADDRESSES, ADDRESSES)
+def test_round_trip_of_version_2(advertisement: Advertisement, source: IPv4Address, destination: IPv4Address) -> None:
+    message = vrrp.encode(advertisement, source, destination)
+    assert len(message) == 8 + 4 * len(advertisement.addresses) + 8
+    assert vrrp.decode(message, source, destination) == advertisement
+
+
 @given(st.binary(max_size=1100))
 def test_no_bytes_raise_anything_but_bad_packet(data: bytes) -> None:
     decode_or_refuse(data)
 
 
-@given(vrid=st.integers(0, 255), priority=st.integers(0, 255), count=st.integers(0, 255), rest=st.binary(max_size=1060))
-def test_no_likely_bytes_raise_anything_but_bad_packet(vrid: int, priority: int, count: int, rest: bytes) -> None:
+@given(
+    first=st.sampled_from([0x31, 0x21]),
+    vrid=st.integers(0, 255),
+    priority=st.integers(0, 255),
+    count=st.integers(0, 255),
+    rest=st.binary(max_size=1060),
+)
+def test_no_likely_bytes_raise_anything_but_bad_packet(
+    first: int, vrid: int, priority: int, count: int, rest: bytes
+) -> None:
     """Right version and type, and where there is room a right checksum: further in than chance gets."""
-    message = bytearray([0x31, vrid, priority, count]) + rest
+    message = bytearray([first, vrid, priority, count]) + rest
     if len(message) >= 8:
         message[6:8] = b"\0\0"
-        words = message[: 8 + 4 * count]
+        words = message[: 8 + 4 * count + (8 if first == 0x21 else 0)]
         total = sum(struct.unpack(f"!{len(words) // 2}H", words[: len(words) // 2 * 2]))
         message[6:8] = struct.pack("!H", 0xFFFF - (total % 0xFFFF or 0xFFFF))
     decode_or_refuse(bytes(message))
 
 
 def decode_or_refuse(data: bytes) -> None:
-    try:
-        advertisement = vrrp.decode(data, SOURCE, GROUP)
-    except BadPacket:
-        return
-    assert 1 <= advertisement.vrid <= 255
-    assert 0 <= advertisement.priority <= 255
-    assert 0.01 <= advertisement.interval <= 40.95
-    assert 1 <= len(advertisement.addresses) <= 255
+    for source, group in ((SOURCE, GROUP), (LINK_LOCAL, GROUP6)):
+        try:
+            advertisement = vrrp.decode(data, source, group)
+        except BadPacket:
+            continue
+        assert 1 <= advertisement.vrid <= 255
+        assert 0 <= advertisement.priority <= 255
+        assert 0.01 <= advertisement.interval <= (40.95 if advertisement.version == 3 else 255)
+        assert 1 <= len(advertisement.addresses) <= 255

@@ -1,6 +1,6 @@
 """Advertisements as bytes and as values: one list, read by the tests of decoding and of encoding.
 
-Two origins. "keepalived": keepalived 2.2.7 of Debian 12 sent them over a veth pair, tcpdump 4.99.3 took them down;
+Two origins. "keepalived": keepalived 2.2.7 of Debian 12 sent them over a veth pair, where they were taken down;
 it knows only the checksum with pseudo-header. "RFC 9568": laid out by hand after section 5.1, the words added and
 folded with a pencil; that is the form without pseudo-header, which section 5.2.8 asks for.
 """
@@ -8,14 +8,22 @@ folded with a pencil; that is the form without pseudo-header, which section 5.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
+from typing import TYPE_CHECKING
 
-from haman.model.cluster import ChecksumForm
-from haman.wire.vrrp import Advertisement, Refusal
+from haman.model.routers import ChecksumForm
+from haman.wire.advertisement import Advertisement, Refusal
+
+if TYPE_CHECKING:
+    from haman.model.addresses import Address
 
 SOURCE = IPv4Address("10.0.0.1")
 GROUP = IPv4Address("224.0.0.18")
 PEER = IPv4Address("10.0.0.2")
+GROUP6 = ip_address("ff02::12")
+LINK_LOCAL = ip_address("fe80::ff:fe00:1")
+SOURCE6 = ip_address("2001:db8::1")
+PEER6 = ip_address("2001:db8::2")
 
 
 @dataclass(frozen=True)
@@ -24,15 +32,21 @@ class Vector:
     message: bytes
     advertisement: Advertisement
     form: ChecksumForm = ChecksumForm.RFC9568
-    destination: IPv4Address = GROUP
-    source: IPv4Address = SOURCE
+    destination: Address = GROUP
+    source: Address = SOURCE
 
 
 def _advertisement(vrid: int, priority: int, interval: float, *addresses: str) -> Advertisement:
-    return Advertisement(vrid, priority, interval, tuple(IPv4Address(address) for address in addresses))
+    return Advertisement(vrid, priority, interval, tuple(ip_address(address) for address in addresses))
+
+
+def _two(vrid: int, priority: int, interval: int, *addresses: str, password: str | None = None) -> Advertisement:
+    known = tuple(ip_address(address) for address in addresses)
+    return Advertisement(vrid, priority, float(interval), known, 2, password)
 
 
 _TWO = ("10.0.0.100", "10.0.0.101")
+_SIX = ("fe80::100", "2001:db8::100")
 
 VECTORS = (
     Vector(
@@ -97,16 +111,64 @@ VECTORS = (
         ChecksumForm.PSEUDO_HEADER,
         PEER,
     ),
+    Vector(
+        "keepalived, IPv6, multicast, 0.1 s",
+        bytes.fromhex("31359602000a0d55 fe800000000000000000000000000100 20010db8000000000000000000000100"),
+        _advertisement(53, 150, 0.1, *_SIX),
+        destination=GROUP6,
+        source=LINK_LOCAL,
+    ),
+    Vector(
+        "keepalived, IPv6, multicast, 0.1 s, goodbye",
+        bytes.fromhex("31350002000aa355 fe800000000000000000000000000100 20010db8000000000000000000000100"),
+        _advertisement(53, 0, 0.1, *_SIX),
+        destination=GROUP6,
+        source=LINK_LOCAL,
+    ),
+    Vector(
+        "keepalived, IPv6, unicast, 0.1 s",
+        bytes.fromhex("31369601000aae06 20010db8000000000000000000000101"),
+        _advertisement(54, 150, 0.1, "2001:db8::101"),
+        destination=PEER6,
+        source=SOURCE6,
+    ),
+)
+
+VERSION_2 = (
+    Vector(
+        "keepalived, version 2, 1 s, two addresses, a password",
+        bytes.fromhex("213396020101f6b3 0a000064 0a000065 7365637265740000"),
+        _two(51, 150, 1, *_TWO, password="secret"),
+    ),
+    Vector(
+        "keepalived, version 2, goodbye with a password",
+        bytes.fromhex("2133000201018cb4 0a000064 0a000065 7365637265740000"),
+        _two(51, 0, 1, *_TWO, password="secret"),
+    ),
+    Vector(
+        "keepalived, version 2, 2 s, no authentication",
+        bytes.fromhex("2134960100023e62 0a000066 0000000000000000"),
+        _two(52, 150, 2, "10.0.0.102"),
+    ),
+    Vector(
+        "keepalived, version 2, unicast, auth_pass longpassword",
+        bytes.fromhex("213764010101b0b3 0a000067 6c6f6e6770617373"),
+        _two(55, 100, 1, "10.0.0.103", password="longpass"),
+        destination=PEER,
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """What is wrong, the bytes (from SOURCE to GROUP), and why they are refused. Checksums are right unless said."""
+    """What is wrong, the bytes (from SOURCE to GROUP unless said), and why they are refused. Checksums are right unless
+    said."""
 
     name: str
     message: bytes
     refusal: Refusal
+    source: Address = SOURCE
+    destination: Address = GROUP
 
 
 MALFORMED = (
@@ -114,11 +176,6 @@ MALFORMED = (
     Malformed("seven bytes of eight", bytes.fromhex("31339602006423"), Refusal.TOO_SHORT),
     Malformed("one address of two", bytes.fromhex("3133 9602 0064 239d 0a000064"), Refusal.TOO_SHORT),
     Malformed("255 addresses announced, one there", bytes.fromhex("3133 96ff 0064 0000 0a000064"), Refusal.TOO_SHORT),
-    Malformed(
-        "version 2 (keepalived 2.2.7, its default)",
-        bytes.fromhex("2133 c801 0001 0c66 0a000064 0000000000000000"),
-        Refusal.VERSION,
-    ),
     Malformed("version 4", bytes.fromhex("4133 9601 0064 0000 0a000064"), Refusal.VERSION),
     Malformed("version 0", bytes.fromhex("0133 9601 0064 0000 0a000064"), Refusal.VERSION),
     Malformed("type 0", bytes.fromhex("3033 9601 0064 0000 0a000064"), Refusal.TYPE),
@@ -132,4 +189,47 @@ MALFORMED = (
     Malformed("an interval of zero (erratum 8301)", bytes.fromhex("3133 9601 0000 2e67 0a000064"), Refusal.INTERVAL),
     Malformed("reserved bits are no interval", bytes.fromhex("3133 9601 f000 3e66 0a000064"), Refusal.INTERVAL),
     Malformed("virtual router 0", bytes.fromhex("3100 9601 0064 2e36 0a000064"), Refusal.VRID),
+    Malformed("version 2, no password field", bytes.fromhex("213496010002d462 0a000066"), Refusal.TOO_SHORT),
+    Malformed(
+        "version 2, a password turned",
+        bytes.fromhex("213396020101f6b3 0a000064 0a000065 7365637265740001"),
+        Refusal.CHECKSUM,
+    ),
+    Malformed("version 2, type 2", bytes.fromhex("223496010002 3d62 0a000066 0000000000000000"), Refusal.TYPE),
+    Malformed("version 2, no addresses", bytes.fromhex("213496000001 48ca 0000000000000000"), Refusal.NO_ADDRESSES),
+    Malformed("version 2, 0 s", bytes.fromhex("213496010000 3e64 0a000066 0000000000000000"), Refusal.INTERVAL),
+    Malformed("version 2, router 0", bytes.fromhex("210096010002 3e96 0a000066 0000000000000000"), Refusal.VRID),
+    Malformed(
+        "version 2, authentication header",
+        bytes.fromhex("213496010202 3c62 0a000066 0000000000000000"),
+        Refusal.AUTHENTICATION,
+    ),
+    Malformed(
+        "version 2 over IPv6",
+        bytes.fromhex("213496010002 3e62 0a000066 0000000000000000"),
+        Refusal.VERSION,
+        SOURCE6,
+        GROUP6,
+    ),
+    Malformed(
+        "IPv6, the addresses of one sender in the packet of another",
+        bytes.fromhex("31369601000aae06 20010db8000000000000000000000101"),
+        Refusal.CHECKSUM,
+        LINK_LOCAL,
+        GROUP6,
+    ),
+    Malformed(
+        "IPv6, a checksum without pseudo-header",
+        bytes.fromhex("31369601000a 0a04 20010db8000000000000000000000101"),
+        Refusal.CHECKSUM,
+        SOURCE6,
+        PEER6,
+    ),
+    Malformed(
+        "IPv6, one address of two",
+        bytes.fromhex("31369602000aae06 20010db8000000000000000000000101"),
+        Refusal.TOO_SHORT,
+        SOURCE6,
+        PEER6,
+    ),
 )

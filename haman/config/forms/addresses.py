@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 from typing import Any
 
 from haman.config.forms.base import Form, text, wrong
@@ -19,51 +19,100 @@ _ENDPOINT = re.compile(rf"({_FOUR}|\[{_SIX}\]):({_PORT})")
 
 @dataclass(frozen=True)
 class HostAddress(Form):
-    """The address of one machine. six: IPv6 as well. loopback: may be the director's own 127.0.0.1."""
+    """The address of one machine. four, six: may be IPv4, IPv6. loopback: may be the director's own 127.0.0.1.
+    link_local: may be one that says nothing without its interface."""
 
-    six: bool = False
+    four: bool = True
+    six: bool = True
     loopback: bool = False
+    link_local: bool = True
 
     @property
     def words(self) -> str:  # type: ignore[override]
-        return "an IPv4 or IPv6 address" if self.six else "an IPv4 address"
+        return "an IPv4 or IPv6 address" if self.four and self.six else f"an IPv{4 if self.four else 6} address"
 
     def parse(self, value: Any) -> IPv4Address | IPv6Address:
-        written = text(value, self.words, "10.0.0.1")
+        written = text(value, self.words, "10.0.0.1" if self.four else "2001:db8::1")
         if "/" in written:
             raise wrong(f"{quoted(written)} has a prefix", f"write {quoted(written.split('/')[0])}")
         address = _address(written, self.words)
+        if isinstance(address, IPv4Address) and not self.four:
+            raise wrong(f"{address} is an IPv4 address", "write it as 'address', and the IPv6 one here")
         if isinstance(address, IPv6Address) and not self.six:
-            raise wrong(f"{address} is an IPv6 address", "only IPv4 is supported here so far")
+            raise wrong(f"{address} is an IPv6 address", "write an IPv4 one")
+        if isinstance(address, IPv6Address) and address.is_link_local and not self.link_local:
+            cure = "write the global one, or none: haman finds the link-local one by itself"
+            raise wrong(f"{address} is a link-local address, which every network has for itself", cure)
         return _usable(address, loopback=self.loopback)
 
     def json(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^({_FOUR}|{_SIX})$" if self.six else f"^{_FOUR}$"}
+        forms = [form for form, may in ((_FOUR, self.four), (_SIX, self.six)) if may]
+        return {"type": "string", "pattern": f"^({'|'.join(forms)})$"}
+
+
+class MacText(Form):
+    """The hardware address of a network interface."""
+
+    words = "a MAC address, `02:00:5e:10:00:01`"
+
+    def parse(self, value: Any) -> str:
+        written = text(value, "a MAC address", "02:00:5e:10:00:01")
+        if not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", written):
+            raise wrong(f"{quoted(written)} is not a MAC address", "write it as `ip link` shows it, 02:00:5e:10:00:01")
+        return written.lower().replace("-", ":")
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"}
+
+
+class SourceText(Form):
+    """Where full NAT's packets come from: nothing is the interface's own address."""
+
+    words = "`masquerade` for the address of the interface, or an address"
+
+    def parse(self, value: Any) -> tuple[IPv4Address | IPv6Address, ...]:
+        written = text(value, "`masquerade` or an address", "10.0.0.100")
+        return () if written == "masquerade" else (_usable(_address(written, "an address, nor 'masquerade'")),)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^(masquerade|{_FOUR}|{_SIX})$"}
 
 
 class VirtualAddressText(Form):
-    """A VIP with the prefix it has on the NIC; without one it is a /32."""
+    """A VIP with the prefix it has on the NIC; without one it is a /32 or /128."""
 
-    words = "an IPv4 address with its prefix, `10.0.0.100/24`; without a prefix it is a /32"
+    words = (
+        "an IPv4 or IPv6 address with its prefix, `10.0.0.100/24`, `2001:db8::100/64`; without a prefix it is a /32,"
+        " or a /128"
+    )
 
-    def parse(self, value: Any) -> IPv4Interface:
+    def parse(self, value: Any) -> IPv4Interface | IPv6Interface:
         written = text(value, "an address with its prefix", "10.0.0.100/24")
         host, slash, prefix = written.partition("/")
-        address = _usable(_address(host, "an IPv4 address"))
-        if isinstance(address, IPv6Address):
-            raise wrong(f"{address} is an IPv6 address", "virtual routers carry only IPv4 addresses so far")
-        if slash and not re.fullmatch("[0-9]|[12][0-9]|3[0-2]", prefix):
-            raise wrong(f"{quoted(prefix)} is not a prefix length", "write 0 to 32 after the '/', such as /24")
-        interface = IPv4Interface(f"{address}/{prefix or 32}")
+        address = _usable(_address(host, "an IPv4 or IPv6 address"))
+        longest = address.max_prefixlen
+        if slash and not (re.fullmatch("0|[1-9][0-9]{0,2}", prefix) and int(prefix) <= longest):
+            such = "/24" if longest == 32 else "/64"
+            raise wrong(
+                f"{quoted(prefix)} is not a prefix length", f"write 0 to {longest} after the '/', such as {such}"
+            )
+        kind = IPv4Interface if isinstance(address, IPv4Address) else IPv6Interface
+        interface = kind(f"{address}/{prefix or longest}")
         network = interface.network
-        if network.prefixlen < 31 and address in (network.network_address, network.broadcast_address):
+        if network.prefixlen < longest - 1 and address in _reserved(interface):
             end = "first" if address == network.network_address else "last"
             what = f"{address} is the {end} address of {network}, which no host may have"
-            raise wrong(what, f"check the address and the prefix; without a network write {address}/32")
+            raise wrong(what, f"check the address and the prefix; without a network write {address}/{longest}")
         return interface
 
     def json(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_FOUR}(/[0-9]{{1,2}})?$"}
+        return {"type": "string", "pattern": f"^({_FOUR}(/[0-9]{{1,2}})?|{_SIX}(/[0-9]{{1,3}})?)$"}
+
+
+def _reserved(interface: IPv4Interface | IPv6Interface) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Network and broadcast address; in IPv6 the first is every router's (subnet-router anycast, RFC 4291, 2.6.1)."""
+    network = interface.network
+    return (network.network_address, network.broadcast_address)[: 2 if interface.version == 4 else 1]
 
 
 class Group(Form):

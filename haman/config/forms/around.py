@@ -1,8 +1,7 @@
-"""Forms of single settings: HTTP paths and statuses, the floor of a service, an operator's command."""
+"""Forms of single settings: the floor of a service, an operator's command."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -10,61 +9,7 @@ from typing import Any
 from haman.config.forms.base import Form, text, wrong
 from haman.config.forms.numbers import Percent
 from haman.config.mistakes import quoted, shown
-from haman.model.cluster import Floor
-
-_RANGE = re.compile("([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
-
-
-class HttpPath(Form):
-    """Goes into the request line as it is."""
-
-    words = "a path that begins with '/', without blanks"
-
-    def parse(self, value: Any) -> str:
-        written = text(value, "a path", "/healthz")
-        if not written.startswith("/"):
-            cure = "write only what follows the host name" if "://" in written else f"write {quoted('/' + written)}"
-            raise wrong(f"{quoted(written)} does not begin with '/'", cure)
-        if not re.fullmatch("[!-~]+", written):
-            raise wrong(f"{quoted(written)} holds a character that no URL may hold", "write it as %20 and the like")
-        return written
-
-    def json(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": "^/[!-~]*$"}
-
-
-class HostHeader(Form):
-    """Goes into the Host header as it is."""
-
-    words = "a host name or address, with a port if the server wants one"
-
-    def parse(self, value: Any) -> str:
-        written = text(value, "a host name", "www.example.com")
-        if not re.fullmatch(r"[A-Za-z0-9._~\[\]:-]{1,255}", written):
-            raise wrong(f"{quoted(written)} is not a host name", "write it like www.example.com")
-        return written
-
-    def json(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^[A-Za-z0-9._~\[\]:-]{1,255}$"}
-
-
-class StatusRange(Form):
-    """One HTTP status or a range of them, as (first, last)."""
-
-    words = "an HTTP status such as 200, or a range such as 200-299"
-
-    def parse(self, value: Any) -> tuple[int, int]:
-        found = _RANGE.fullmatch(str(value)) if isinstance(value, int | str) else None
-        if not found:
-            raise wrong(f"{shown(value)} is not an HTTP status", "write 100 to 599, or a range such as 200-299")
-        first, last = int(found[1]), int(found[2] or found[1])
-        if first > last:
-            raise wrong(f"{value} ends before it begins", f"write {last}-{first}")
-        return first, last
-
-    def json(self) -> dict[str, Any]:
-        number = {"type": "integer", "minimum": 100, "maximum": 599}
-        return {"anyOf": [number, {"type": "string", "pattern": f"^{_RANGE.pattern}$"}]}
+from haman.model.services import Floor
 
 
 @dataclass(frozen=True)

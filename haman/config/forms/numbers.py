@@ -15,11 +15,11 @@ from haman.config.forms.base import Form, wrong
 from haman.config.mistakes import quoted, shown
 
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
-_BYTES = {"B": 1, "KiB": 1 << 10}
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _PERCENT = re.compile(rf"({_NUMBER})%")
-_SIZE = re.compile("([0-9]{1,12})(B|KiB)")
+_SIZE = re.compile("([0-9]{1,12})(B|KiB|MiB)")
 _LOOSE = re.compile(rf"({_NUMBER}) ?([A-Za-z%]*)")
 _LONG = re.compile("[1-9][0-9]{18,}")
 _SPELLED = {
@@ -55,6 +55,32 @@ class Whole(Form):
 
     def json(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+class PortRange(Form):
+    """One port or several in a row."""
+
+    words = "1 to 65535, or the first and the last of several, `8000-8100`"
+
+    def parse(self, value: Any) -> tuple[int, int]:
+        if isinstance(value, int) and not isinstance(value, bool):
+            first = last = value
+        else:
+            found = re.fullmatch("([0-9]{1,5})-([0-9]{1,5})", value) if isinstance(value, str) else None
+            if found is None:
+                raise wrong(f"{shown(value)} is neither a port nor a range", "write 80, or 8000-8100 for several")
+            first, last = int(found[1]), int(found[2])
+        if not 1 <= first <= last <= 65535:
+            raise wrong(f"{shown(value)} is no range of ports", "write 1 to 65535, the lower one first")
+        return first, last
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 65535},
+                {"type": "string", "pattern": "^[0-9]{1,5}-[0-9]{1,5}$"},
+            ]
+        }
 
 
 @dataclass(frozen=True)
@@ -121,7 +147,7 @@ class Size(Form):
 
     @property
     def words(self) -> str:  # type: ignore[override]
-        return f"a size with its unit (`B`, `KiB`), {self.low}B to {self.high}B"
+        return f"a size with its unit (`B`, `KiB`, `MiB`), {sized(self.low)} to {sized(self.high)}"
 
     def parse(self, value: Any) -> int:
         found = _SIZE.fullmatch(value) if isinstance(value, str) else None
@@ -130,11 +156,11 @@ class Size(Form):
             raise wrong(f"{shown(value)} has no unit" if isinstance(value, int) else f"{shown(value)} is no size", cure)
         size = int(found[1]) * _BYTES[found[2]]
         if not self.low <= size <= self.high:
-            raise wrong(f"{value} is out of range", f"write {self.low}B to {self.high}B")
+            raise wrong(f"{value} is out of range", f"write {sized(self.low)} to {sized(self.high)}")
         return size
 
     def json(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": "^[0-9]{1,12}(B|KiB)$"}
+        return {"type": "string", "pattern": "^[0-9]{1,12}(B|KiB|MiB)$"}
 
 
 def spoken(seconds: float) -> str:
@@ -144,6 +170,11 @@ def spoken(seconds: float) -> str:
         if exact and exact % _SECONDS[unit] == 0:
             return f"{exact // _SECONDS[unit]:f}{unit}"
     return f"{(exact / _SECONDS['ms']).normalize():f}ms" if exact else "0s"
+
+
+def sized(size: int) -> str:
+    """Bytes as a size that may be written in the file. Whole MiB are written as such, all else in B."""
+    return f"{size >> 20}MiB" if size and size % (1 << 20) == 0 else f"{size}B"
 
 
 def _seconds(written: str) -> Decimal:

@@ -64,33 +64,43 @@ INTERFACE = Pattern(
 """What the kernel accepts (dev_valid_name in net/core/dev.c). Aliases (`eth0:1`) are labels, not interfaces."""
 
 
+FILE = Pattern("a file's absolute path", r"/[^\0]{0,4094}", "write it from the first '/' on", "/etc/haman/ca.pem")
+
+PASSWORD = Pattern("a password", "[!-~]{1,8}", "1 to 8 printable ASCII characters without blanks", "s3cret")
+
+
+LABEL = Pattern("a label", "[A-Za-z0-9_.-]{1,13}", "up to 13 letters, digits, '-', '_' and '.'", "web")
+"""With the interface and a colon before it at most 15 characters (IFNAMSIZ)."""
+
+
 @dataclass(frozen=True)
 class Choice(Form):
-    """One of an enum's values. `others`: what people write elsewhere -> what is meant here; `later`: what will be
-    written one day -> why it cannot be yet."""
+    """One of an enum's values. `others`: what people write elsewhere -> what is meant here. `but`: members that are not
+    to be chosen here."""
 
     noun: str
     kind: type[Enum]
     others: Mapping[str, str] = field(default_factory=dict)
-    later: Mapping[str, str] = field(default_factory=dict)
+    but: frozenset[Enum] = frozenset()
 
     @property
     def words(self) -> str:  # type: ignore[override]
-        return "one of " + ", ".join(f"`{member.value}`" for member in self.kind)
+        return "one of " + ", ".join(f"`{value}`" for value in self._values())
+
+    def _values(self) -> list[str]:
+        return [member.value for member in self.kind if member not in self.but]
 
     def parse(self, value: Any) -> Any:
-        choices = [member.value for member in self.kind]
+        choices = self._values()
         if isinstance(value, str) and value in choices:
             return self.kind(value)
         word = value.lower() if isinstance(value, str) else ""
-        if word in self.later:
-            raise wrong(f"{shown(value)}: {self.later[word]}", f"choose {listed(choices)}")
         meant = self.others.get(word) or near(word, choices)
         what = f"{shown(value)} is not {self.noun}"
         raise wrong(what, f"did you mean '{meant}'?" if meant else f"choose {listed(choices)}")
 
     def json(self) -> dict[str, Any]:
-        return {"type": "string", "enum": [member.value for member in self.kind]}
+        return {"type": "string", "enum": self._values()}
 
 
 class Boolean(Form):

@@ -9,7 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from haman.config.rules import around, checks, directors, interfaces, routers, servers, services
+from haman.config.rules import (
+    arbiter,
+    around,
+    authentication,
+    checks,
+    directors,
+    families,
+    groups,
+    interfaces,
+    routers,
+    routing,
+    servers,
+    services,
+    sites,
+    trackers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,5 +35,20 @@ if TYPE_CHECKING:
 
 def findings(view: View) -> Iterator[Finding]:
     """Everything that is wrong or surprising between the parts of the file."""
-    for part in (directors, routers, interfaces, services, servers, checks, around):
+    for part in (
+        directors,
+        routers,
+        families,
+        groups,
+        routing,
+        trackers,
+        interfaces,
+        services,
+        servers,
+        sites,
+        checks,
+        around,
+        authentication,
+        arbiter,
+    ):
         yield from part.findings(view)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from haman.config.mistakes import Finding, quoted
+from haman.config.mistakes import Finding
+from haman.config.rules import commands
 from haman.config.shape.around import Sync
-from haman.config.suggest import meant_or_known
-from haman.config.sync import interface_for, wanted
+from haman.config.suggest import listed, meant_or_known
+from haman.config.sync import closes, interface_for, wanted
+from haman.model.cluster import HookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +18,20 @@ if TYPE_CHECKING:
     from haman.config.shape.around import Hook
     from haman.config.view import View
 
-_SHELL = re.compile(r"[|<>;&`$*]|^~")
-"""What a shell would act on, and haman hands to the program as it is."""
+_ROLES = {HookEvent.ACTIVE, HookEvent.STANDBY, HookEvent.FAULT, HookEvent.STOP}
+_OF_ROUTERS = _ROLES | {
+    HookEvent.RIVAL,
+    HookEvent.SPLIT_BRAIN,
+    HookEvent.TAKEOVER_CONFIRMED,
+    HookEvent.TAKEOVER_UNCONFIRMED,
+    HookEvent.SECOND_OWNER,
+}
+_EVENTS = {
+    "routers": _OF_ROUTERS,
+    "groups": _ROLES,
+    "services": set(HookEvent) - _OF_ROUTERS,
+}
+"""By the key that names objects, the events that can be about them."""
 
 
 def findings(view: View) -> Iterator[Finding]:
@@ -35,6 +48,8 @@ def _sync(view: View) -> Iterator[Finding]:
                 cure = meant_or_known(name, view.names["directors"], "directors")
                 path: Path = ("sync", "interfaces", name)
                 yield Finding(path, f"there is no director '{name}'", cure, at_key=True, certain=True)
+    if closes(view.file):
+        yield from _closed(view)
     if not wanted(view.file) or view.broken & {"directors", "routers"}:
         return
     for name in view.file.directors:
@@ -44,22 +59,42 @@ def _sync(view: View) -> Iterator[Finding]:
             yield Finding(("sync",) if sync is not None else ("directors", name), what, cure, at_key=True)
 
 
+def _closed(view: View) -> Iterator[Finding]:
+    """One switch for the whole machine: it must be open wherever packets come from clients, and nowhere else."""
+    path: Path = ("sync", "backup_only")
+    file = view.file
+    if not view.names.get("services") and "services" not in view.broken:
+        yield Finding(path, "there is no service that could be balanced", "remove it", at_key=True)
+    if len(file.directors) < 2 and "directors" not in view.broken:
+        yield Finding(path, "there is one director, so there is no standby", "remove it", at_key=True)
+    together = {name for group in file.groups.values() for name in group.routers}
+    apart = [name for name in file.routers if name not in together]
+    elections = len(file.groups) + len(apart)
+    if elections > 1 and not view.broken & {"routers", "groups"}:
+        what = (
+            f"this opens or closes all of IPVS on a machine, and there are {elections} elections here, so one machine"
+            " can be active in one of them and standby in another"
+        )
+        cure = "put all routers into one group, or let the scheduler or the marks do it: see docs/how-to/two-box.md"
+        yield Finding(path, what, cure, at_key=True)
+
+
 def _hook(view: View, path: Path, hook: Hook) -> Iterator[Finding]:
-    if not hook.run or not hook.run[0]:
-        yield Finding((*path, "run"), "there is no program", "write its absolute path")
-    elif not hook.run[0].startswith("/"):
-        what = f"{quoted(hook.run[0])} is not an absolute path"
-        yield Finding((*path, "run"), what, f"write /etc/haman/hooks/{quoted(hook.run[0].rsplit('/', 1)[-1], '')}")
-    else:
-        strange = [word for word in hook.run if _SHELL.search(word)]
-        shell = hook.run[0].rsplit("/", 1)[-1] in ("sh", "bash", "dash", "ash", "zsh", "ksh")
-        if strange and not shell:
-            what = f"no shell is involved: the program is given {quoted(strange[0])} as it stands here"
-            yield Finding((*path, "run"), what, "put it into a script if a shell is wanted", warning=True)
-    for index, name in enumerate(hook.routers or []):
-        if view.lacks("routers", name):
-            cure = meant_or_known(name, view.names["routers"], "routers")
-            yield Finding((*path, "routers", index), f"there is no router '{name}'", cure, certain=True)
+    yield from commands.findings((*path, "run"), hook.run, "/etc/haman/hooks/")
+    yield from _about(view, path, hook)
     for index, event in enumerate(hook.on):
         if event in hook.on[:index]:
             yield Finding((*path, "on", index), f"'{event.value}' is here twice", "remove it once")
+
+
+def _about(view: View, path: Path, hook: Hook) -> Iterator[Finding]:
+    for key, names in (("routers", hook.routers), ("groups", hook.groups), ("services", hook.services)):
+        for index, name in enumerate(names or []):
+            if view.lacks(key, name):
+                cure = meant_or_known(name, view.names[key], key)
+                yield Finding((*path, key, index), f"there is no {key[:-1]} '{name}'", cure, certain=True)
+        events = _EVENTS[key]
+        if names and not events & set(hook.on):
+            what = f"no event under 'on' is about {key}, so these are looked at by nobody"
+            cure = f"remove it, or add {listed(event.value for event in HookEvent if event in events)}"
+            yield Finding((*path, key), what, cure, warning=True, at_key=True)

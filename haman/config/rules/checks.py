@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from haman.config.forms.numbers import spoken
 from haman.config.mistakes import Finding
-from haman.config.suggest import meant_or_known
+from haman.config.rules import probes
+from haman.config.shape.checks import KINDS
+from haman.config.suggest import listed, meant_or_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,14 +26,23 @@ def findings(view: View) -> Iterator[Finding]:
 
 
 def _itself(path: Path, check: Check) -> Iterator[Finding]:
-    if check.tcp is not None and check.http is not None:
-        what = "a check asks one thing, and here are both 'tcp' and 'http'"
-        yield Finding((*path, "tcp"), what, "remove one: http includes tcp", at_key=True)
-    if check.tcp is None and check.http is None:
-        yield Finding(path, "nothing says what is asked", "add 'tcp: {}' or 'http: {path: /}'", at_key=True)
+    kinds = [kind for kind in KINDS if getattr(check, kind) is not None]
+    for extra in kinds[1:]:
+        what = f"a check asks one thing, and here are both '{kinds[0]}' and '{extra}'"
+        yield Finding((*path, extra), what, "remove one of them", at_key=True)
+    if not kinds:
+        yield Finding(path, "nothing says what is asked", f"add {listed(KINDS)}, such as 'tcp: {{}}'", at_key=True)
+    if check.ping is not None and check.port is not None:
+        yield Finding((*path, "port"), "a ping has no port", "remove the key", at_key=True)
+    if check.script is not None and check.source is not None:
+        what = "a program opens its own sockets, and nobody can tell it from where"
+        yield Finding((*path, "source"), what, "remove the key", at_key=True)
+    if check.source is not None and check.source.interface is None and check.source.mark is None:
+        yield Finding((*path, "source"), "nothing is said here", "add 'interface' or 'mark', or remove it", at_key=True)
     if check.fast_interval is not None and check.fast_interval > check.interval:
         what = f"in doubt a server would be asked less often than otherwise, every {spoken(check.interval)}"
         yield Finding((*path, "fast_interval"), what, f"write at most {spoken(check.interval)}")
+    yield from probes.findings(path, check)
 
 
 def _references(view: View) -> Iterator[Finding]:
@@ -42,6 +53,7 @@ def _references(view: View) -> Iterator[Finding]:
             if view.lacks("checks", service.check):
                 cure = meant_or_known(service.check, view.names["checks"], "checks")
                 yield Finding(("services", name, "check"), f"there is no check '{service.check}'", cure, certain=True)
+        used |= {backup.check for backup in service.backup or () if isinstance(backup.check, str)}
     for name in view.file.checks:
         if name not in used and "services" not in view.broken:
             what = "no service uses this check"
@@ -52,7 +64,7 @@ def _ports(view: View) -> Iterator[Finding]:
     """A firewall mark keeps the client's port, which a check cannot know."""
     for name, service in view.file.services.items():
         check = view.check_of(service)
-        if service.fwmark is None or check is None or check.port is not None:
+        if service.fwmark is None or check is None or check.port is not None or check.ping is not None:
             continue
         for server_name, server in service.servers.items():
             if server.port is None:

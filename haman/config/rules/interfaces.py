@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haman.config import tracked
 from haman.config.mistakes import Finding
 from haman.config.shape.around import Sync
 
@@ -37,11 +38,14 @@ def _written(view: View) -> Iterator[tuple[str | None, Path]]:
     for name, router in view.file.routers.items():
         yield router.interface, ("routers", name, "interface")
         yield from ((vip.dev, (*vip.path[:-1], "dev")) for vip in view.vips_of(name))
-        for index, track in enumerate(router.track):
-            yield track.interface, ("routers", name, "track", index, "interface")
     for director, entry in view.file.directors.items():
         for name, override in entry.routers.items():
             yield override.interface, ("directors", director, "routers", name, "interface")
+    for name, router in view.file.routers.items():
+        for index, route in enumerate(router.routes):
+            yield route.dev, ("routers", name, "routes", index, "dev")
+    for place, tracker in tracked.written(view.file):
+        yield tracker.interface, (*place, "interface")
     if isinstance(view.file.sync, Sync):
         yield view.file.sync.interface, ("sync", "interface")
         for director, interface in view.file.sync.interfaces.items():

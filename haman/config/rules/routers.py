@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from haman.config.mistakes import Path
     from haman.config.view import View, Vip
-    from haman.model.cluster import Address
+    from haman.model.addresses import Address
 
 
 def findings(view: View) -> Iterator[Finding]:
@@ -21,7 +21,6 @@ def findings(view: View) -> Iterator[Finding]:
     yield from _alone(view)
     yield from _numbers(view)
     yield from _vips(view)
-    yield from _tracks(view)
     yield from _priorities(view)
     yield from _networks(view)
     yield from _standby(view)
@@ -64,7 +63,8 @@ def _vips(view: View) -> Iterator[Finding]:
     first: dict[Address, Vip] = {}
     own: dict[Address, str] = {}
     for name in view.file.routers:
-        own |= {seat.address: seat.director for seat in view.seats(name).values()}
+        for seat in view.seats(name).values():
+            own |= {address: seat.director for address in (seat.address, seat.address6) if address is not None}
     own |= view.director_by_address
     for vip in view.vips:
         address = vip.interface.ip
@@ -77,19 +77,6 @@ def _vips(view: View) -> Iterator[Finding]:
             yield Finding(vip.path, what, "a VIP moves between directors: choose an address that no machine has")
 
 
-def _tracks(view: View) -> Iterator[Finding]:
-    for name, router in view.file.routers.items():
-        seen: set[str] = set()
-        for index, track in enumerate(router.track):
-            path: Path = ("routers", name, "track", index, "interface")
-            if track.interface in seen:
-                yield Finding(path, f"{track.interface} is tracked twice", "remove it once", certain=True)
-            elif track.interface == router.interface:
-                what = "the router's own interface is always tracked, and losing it is a fault"
-                yield Finding(path, what, "remove it", warning=True)
-            seen.add(track.interface)
-
-
 def _priorities(view: View) -> Iterator[Finding]:
     for name in view.file.routers:
         equal: defaultdict[int, list[str]] = defaultdict(list)
@@ -97,19 +84,29 @@ def _priorities(view: View) -> Iterator[Finding]:
             equal[seat.priority].append(seat.director)
         for priority, directors in equal.items():
             if len(directors) > 1:
-                winner = max(directors, key=lambda director: view.seats(name)[director].address)
                 what = f"directors {' and '.join(directors)} have the same priority {priority}"
-                what += f", so '{winner}' is preferred for its higher address"
+                what += f", so {_preferred(view, name, directors)} is preferred for its higher address"
                 yield Finding(("routers", name), what, "give them different ones", at_key=True, warning=True)
 
 
+def _preferred(view: View, name: str, directors: list[str]) -> str:
+    """Whom a tie prefers: by IPv4 address where the router has one to advertise; else nobody knows by the file."""
+    addresses = {director: view.seats(name)[director].address for director in directors}
+    known = {address: director for director, address in addresses.items() if address is not None}
+    if len(known) < len(directors) or not any(vip.interface.version == 4 for vip in view.vips_of(name)):
+        return "one"
+    return f"'{known[max(known)]}'"
+
+
 def _networks(view: View) -> Iterator[Finding]:
-    """Advertisements need a source address of the router's own network."""
+    """Advertisements over IPv4 need a source address of the router's own network."""
     for name in view.file.routers:
         own = [vip.interface.network for vip in view.vips_of(name) if vip.dev is None]
-        networks = [network for network in own if network.prefixlen < 32]
+        networks = [network for network in own if network.prefixlen < 32 and network.version == 4]
         sources: defaultdict[Address, set[str]] = defaultdict(set)
         for seat in view.seats(name).values():
+            if seat.address is None:
+                continue
             sources[seat.address].add(seat.director)
             if networks and not any(seat.address in network for network in networks):
                 what = f"{seat.address} is in no network of router '{name}', which advertises from there"
@@ -123,9 +120,9 @@ def _networks(view: View) -> Iterator[Finding]:
 
 def _standby(view: View) -> Iterator[Finding]:
     """A firewall mark tells nothing of its VIPs, so the default of standby_address may be the wrong one."""
-    if not any(service.fwmark is not None for service in view.file.services.values()):
+    if not any(service.fwmark is not None and service.match is None for service in view.file.services.values()):
         return
-    served = {view.router_of(service) for service in view.file.services.values()}
+    served = view.served_routers()
     for name, router in view.file.routers.items():
         if router.standby_address is None and name not in served and not view.broken:
             what = "nothing here says whether a firewall mark's service uses these VIPs; a standby keeps them nowhere"

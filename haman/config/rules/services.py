@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from haman.config import view as viewed
 from haman.config.mistakes import Finding
+from haman.config.rules import marks
 from haman.config.shape.services import Scheduler, SchedulerFlag
 from haman.config.suggest import near
-from haman.model.cluster import Forward, OnFailure, Protocol
 from haman.model.kernel import SENTINEL_FWMARK
+from haman.model.services import Forward, OnFailure, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ FLAGS = {
     Scheduler.MH: (SchedulerFlag.MH_PORT, SchedulerFlag.MH_FALLBACK),
     Scheduler.SH: (SchedulerFlag.SH_PORT, SchedulerFlag.SH_FALLBACK),
 }
+FALLBACKS = {scheduler: fallback for scheduler, (_, fallback) in FLAGS.items()}
 
 
 def findings(view: View) -> Iterator[Finding]:
@@ -31,6 +33,7 @@ def findings(view: View) -> Iterator[Finding]:
             yield from _at_address(view, path, service)
         else:
             yield from _at_mark(path, service)
+        yield from marks.of_service(view, path, service)
         yield from _scheduler(path, service)
         yield from _clients(path, service)
         yield from _failure(path, service)
@@ -39,7 +42,12 @@ def findings(view: View) -> Iterator[Finding]:
         ):
             what = "there is a tunnel, but no server is reached by 'forward: tun'"
             yield Finding((*path, "tunnel"), what, "add it, or remove the tunnel", at_key=True)
+        translated = [viewed.forward(service, server) is Forward.FULLNAT for server in service.servers.values()]
+        if service.source is not None and not any(translated):
+            what = "there is a source, but no server is reached by 'forward: fullnat'"
+            yield Finding((*path, "source"), what, "add it, or remove the source", at_key=True)
     yield from _twice(view)
+    yield from marks.between(view)
 
 
 def _at_address(view: View, path: Path, service: Service) -> Iterator[Finding]:
@@ -67,9 +75,7 @@ def _at_mark(path: Path, service: Service) -> Iterator[Finding]:
     for key in ("address", "port", "ports", "protocol"):
         if getattr(service, key) is not None:
             what = f"a service has either a 'fwmark' or {'an' if key == 'address' else 'a'} '{key}'"
-            yield Finding(
-                (*path, key), what, "remove one: what the mark stands for is your packet filter's", at_key=True
-            )
+            yield Finding((*path, key), what, "remove one: what bears the mark is said by 'match'", at_key=True)
     if service.fwmark == SENTINEL_FWMARK:
         what = f"the mark {service.fwmark} is haman's own (an empty service keeps the IPVS table from being empty)"
         yield Finding((*path, "fwmark"), what, "choose another number")
@@ -88,9 +94,11 @@ def _scheduler(path: Path, service: Service) -> Iterator[Finding]:
             cure = f"write '{same[0].value}'" if same else f"remove it, or write 'scheduler: {owner.value}'"
             yield Finding(where, what, cure)
     quiesced = service.on_failure is OnFailure.QUIESCE
-    if service.scheduler is Scheduler.SH and quiesced and SchedulerFlag.SH_FALLBACK not in viewed.flags(service):
-        what = "with scheduler 'sh' clients of a quiesced server are refused, not sent elsewhere"
-        yield Finding((*path, "scheduler"), what, "add 'flags: [sh-fallback]'", warning=True)
+    for scheduler, fallback in FALLBACKS.items():
+        if service.scheduler is scheduler and quiesced and fallback not in viewed.flags(service):
+            what = f"with scheduler '{scheduler.value}' clients of a quiesced server are refused, not sent elsewhere"
+            cure = f"add '{fallback.value}' to the flags" if service.flags else f"add 'flags: [{fallback.value}]'"
+            yield Finding((*path, "scheduler"), what, cure, warning=True)
 
 
 def _clients(path: Path, service: Service) -> Iterator[Finding]:
@@ -98,6 +106,14 @@ def _clients(path: Path, service: Service) -> Iterator[Finding]:
     if service.one_packet and protocol not in (Protocol.UDP, None):
         what = f"only UDP can be scheduled packet by packet, and this is {protocol.value if protocol else ''}"
         yield Finding((*path, "one_packet"), what, "remove it, or write 'protocol: udp'")
+    for name, server in service.servers.items() if service.one_packet else ():
+        if viewed.translates(service, server):
+            what = (
+                f"server '{name}' is reached by 'forward: {viewed.forward(service, server).value}', and with one packet"
+                " at a time nothing is remembered by which its answers could be translated back"
+            )
+            yield Finding((*path, "one_packet"), what, "remove it, or write 'forward: dr'")
+            break
     persistence = service.persistence
     if persistence is None:
         return
@@ -116,6 +132,10 @@ def _failure(path: Path, service: Service) -> Iterator[Finding]:
     elif floor.share == 1 or floor.count == servers:
         what = "no server is ever taken out, whatever its check says"
         yield Finding((*path, "minimum_up"), what, "leave room for at least one", warning=True)
+    if service.protocol is Protocol.UDP and service.on_failure is OnFailure.QUIESCE and not service.one_packet:
+        what = "a UDP client that keeps its port stays with a failed server for as long as it goes on sending"
+        cure = "write 'on_failure: remove', with which its next packet goes elsewhere, or 'one_packet: true'"
+        yield Finding((*path, "on_failure"), what, cure, warning=True)
     if service.check is None:
         what = "there is no check: a dead server goes on getting traffic"
         yield Finding(

@@ -11,10 +11,11 @@ from pydantic import Field
 from haman.config.forms.addresses import Endpoint, Group
 from haman.config.forms.around import Argument, CommandText
 from haman.config.forms.numbers import Duration, Size, Whole
+from haman.config.forms.trackers import FilePath
 from haman.config.forms.words import NAME, Choice
 from haman.config.shape.base import Either, LeftOut, Shape, setting
 from haman.config.shape.services import FAR
-from haman.config.shape.types import InterfaceName, InterfaceNameOrNone, Name, Port
+from haman.config.shape.types import Flag, InterfaceName, InterfaceNameOrNone, Name, Port
 from haman.model.cluster import HookEvent, Listen, LogFormat
 
 
@@ -23,6 +24,20 @@ class LogLevel(Enum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+_OTHER_EVENTS = {
+    "master": "active",
+    "backup": "standby",
+    "notify": "active",
+    "up": "server-up",
+    "down": "server-down",
+    "stopped": "stop",
+    "quorum-up": "service-up",
+    "quorum-down": "service-down",
+    "master_rx_lower_pri": "rival",
+}
+"""Words that people know from elsewhere, and ours for them."""
 
 
 class Sync(Shape):
@@ -50,6 +65,33 @@ class Sync(Shape):
         otherwise="what fits into one Ethernet frame",
         example="500B",
     )
+    wait: Annotated[float, Duration("0s", "1h")] = setting(
+        "How long a director that came up leaves a living, worse one active at most, because it does not hold its"
+        " connections yet. `0s`: it does not wait for them. Nobody waits where nobody is active.",
+        default="60s",
+        example="5m",
+    )
+    backup_only: Flag = setting(
+        "A standby schedules nothing (`net.ipv4.vs.backup_only`): for directors that are real servers, with any"
+        " scheduler and without a packet filter. A takeover costs some new connections; docs/how-to/two-box.md"
+        " compares the ways. All routers have to be one election.",
+        default=False,
+        example=True,
+    )
+
+
+class Channel(Shape):
+    """The directors' channel: once a second, beside VRRP, each tells the others whether its table is loaded and its
+    servers are checked, and by which configuration it lives. It goes between the directors' addresses, and is never
+    needed for an election."""
+
+    port: Port = setting("The UDP port.", default=8850, example=8851)
+    key_file: Annotated[str | None, FilePath()] = setting(
+        "A file with a secret of 16 bytes or more, the same on every director: messages that are not signed with it are"
+        " refused. Only root may read it. With `authentication` its keys sign, and this is left out.",
+        otherwise="without `authentication` messages are not signed; only those from directors' addresses are read",
+        example="/etc/haman/channel.key",
+    )
 
 
 class Timeouts(Shape):
@@ -67,19 +109,26 @@ class Timeouts(Shape):
 
 
 class Hook(Shape):
-    """A program of yours that is run when a router's role changes here. Hooks run one after the other, in the
-    order of events. The program is given `INSTANCE <router> MASTER|BACKUP|FAULT|STOP <priority>` as its last
-    arguments, as keepalived does, and the whole event in its environment and as JSON on standard input."""
+    """A program of yours that is run when a router's role, or a service's or server's state, changes here. Of one
+    object the programs run one after the other, in the order of events. A program is given `INSTANCE <router>
+    MASTER|BACKUP|FAULT|STOP <priority>` as its last arguments, as keepalived does, and the whole event in its
+    environment and as JSON on standard input: see docs/reference/hooks.md."""
 
     on: Annotated[
         list[
             Annotated[
                 HookEvent,
-                Choice("an event", HookEvent, others={"master": "active", "backup": "standby", "notify": "active"}),
+                Choice("an event", HookEvent, others=_OTHER_EVENTS),
             ]
         ],
         Field(min_length=1),
-    ] = setting("The new roles that run it.", example=["active", "standby", "fault", "stop"])
+    ] = setting(
+        "What runs it: a router's new role; `rival`, another router heard speaking as active; `split-brain`, one that"
+        " goes on being active beside this one, and its end; what came of asking about"
+        " a takeover (`takeover-confirmed`, `takeover-unconfirmed`, `second-owner`); a service's new state"
+        " (`service-floor`: kept up by `minimum_up` alone); a server's.",
+        example=["active", "standby", "fault", "stop"],
+    )
     run: Annotated[
         list[str],
         Either(
@@ -97,10 +146,26 @@ class Hook(Shape):
         "After that it is killed with all it has started, and the next hook runs.", default="10s", example="30s"
     )
     user: Annotated[str | None, NAME] = setting(
-        "The user it runs as.", otherwise="the user haman runs as, which is root", example="nobody"
+        "The user it runs as. As root runs only what root alone can change: the program and every directory above it.",
+        otherwise="`haman-hooks` where there is such a user, else `nobody`; never root",
+        example="root",
     )
     routers: Annotated[list[Name] | None, LeftOut(), Field(min_length=1)] = setting(
-        "The routers whose changes run it.", otherwise="all of them", example=["public"]
+        "The routers whose changes run it.", otherwise="all of them, unless `groups` is written", example=["public"]
+    )
+    groups: Annotated[list[Name] | None, LeftOut(), Field(min_length=1)] = setting(
+        "The sync groups whose changes run it. It is told once for the group, and not for its routers.",
+        otherwise="none",
+        example=["both"],
+    )
+    services: Annotated[list[Name] | None, LeftOut(), Field(min_length=1)] = setting(
+        "The services whose changes, and whose servers' changes, run it.", otherwise="all of them", example=["web"]
+    )
+    arguments: Flag = setting(
+        "Whether it is told in its arguments, behind its own, what happened. keepalived does so for `notify`, and not"
+        " for `notify_master` and its kin.",
+        default=True,
+        example=False,
     )
 
 
@@ -108,6 +173,16 @@ class Metrics(Shape):
     """Figures for Prometheus, at `/metrics`."""
 
     listen: Annotated[Listen, Endpoint()] = setting("Where they can be fetched.", example="127.0.0.1:9112")
+
+
+class Control(Shape):
+    """The socket that `haman status` and the other verbs ask: a file, so who may is decided by its owner and mode."""
+
+    group: Annotated[str | None, NAME] = setting(
+        "The group of /run/haman/control.sock (mode 0660): its members may ask everything and reload.",
+        otherwise="root's: nobody but root",
+        example="haman",
+    )
 
 
 class Log(Shape):

@@ -24,13 +24,15 @@ class Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-def setting(text: str, *, example: Any, default: Any = ..., otherwise: str = "") -> Any:
+def setting(text: str, *, example: Any, default: Any = ..., otherwise: str = "", alias: str | None = None) -> Any:
     """A key of a Shape. text: its sentences in the reference. default: as an operator would write it; left out:
-    the key must be there. otherwise: for a default that no value can express, what happens without the key."""
+    the key must be there. otherwise: for a default that no value can express, what happens without the key. alias: the
+    key, if Python cannot say it."""
     assert not otherwise or default is ..., "either a default, or words for it"
     value: Any = None if otherwise else default
     return Field(
         value,
+        alias=alias,
         validate_default=value is not None and value is not ...,
         description=text,
         examples=[example],

@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from haman.config.forms.around import HostHeader, HttpPath, StatusRange
 from haman.config.forms.numbers import Duration, Percent, Whole
-from haman.config.shape.base import Either, LeftOut, Shape, setting
+from haman.config.shape.base import LeftOut, Shape, setting
+from haman.config.shape.probes import Dns, Http, Https, Ping, Script, Source, Tcp, Udp
 from haman.config.shape.types import PortOrNone
 
-Status = Annotated[tuple[int, int], StatusRange()]
-
-
-class Tcp(Shape):
-    """Healthy when a TCP connection is established. There is nothing to set: `tcp: {}`."""
-
-
-class Http(Shape):
-    """Healthy when a GET is answered with one of the wanted statuses."""
-
-    path: Annotated[str, HttpPath()] = setting("What is asked for.", default="/", example="/healthz")
-    host: Annotated[str | None, HostHeader()] = setting(
-        "The Host header.", otherwise="the server's address, with its port if that is not 80", example="www.example.com"
-    )
-    status: Annotated[
-        list[tuple[int, int]] | tuple[int, int],
-        Either("a status or a list of them", {"number": Status, "text": Status, "list": list[Status]}),
-    ] = setting(
-        "The statuses of a healthy server: one, a range, or a list of both. A redirect is not followed.",
-        default="200-299",
-        example=[200, "300-399"],
-    )
+KINDS = ("tcp", "http", "https", "dns", "udp", "ping", "script")
+"""The keys of which a check has exactly one."""
 
 
 class Check(Shape):
-    """A check has exactly one of `tcp` and `http`, which says what is asked."""
+    """A check has exactly one of `tcp`, `http`, `https`, `dns`, `udp`, `ping` and `script`: that is what is asked."""
 
     tcp: Annotated[Tcp | None, LeftOut()] = setting(
         "Ask by establishing a TCP connection: `tcp: {}`.", otherwise="not asked that way", example={}
     )
     http: Annotated[Http | None, LeftOut()] = setting(
-        "Ask by an HTTP GET.", otherwise="not asked that way", example={"path": "/healthz"}
+        "Ask by an HTTP request.", otherwise="not asked that way", example={"path": "/healthz"}
+    )
+    https: Annotated[Https | None, LeftOut()] = setting(
+        "Ask by an HTTP request over TLS.",
+        otherwise="not asked that way",
+        example={"path": "/healthz", "host": "www.example.com"},
+    )
+    dns: Annotated[Dns | None, LeftOut()] = setting(
+        "Ask a name server a question.", otherwise="not asked that way", example={"name": "www.example.com"}
+    )
+    udp: Annotated[Udp | None, LeftOut()] = setting(
+        "Ask by a UDP datagram of your own.", otherwise="not asked that way", example={"send": "ping"}
+    )
+    ping: Annotated[Ping | None, LeftOut()] = setting(
+        "Ask for an ICMP echo: `ping: {}`.", otherwise="not asked that way", example={}
+    )
+    script: Annotated[Script | None, LeftOut()] = setting(
+        "Ask a program of yours.", otherwise="not asked that way", example={"run": "/etc/haman/checks/queue.sh"}
     )
     port: PortOrNone = setting(
-        "The port that is asked, for instance that of a status page.",
+        "The port that is asked, for instance that of a status page. A ping has none.",
         otherwise="the port that the server's traffic goes to",
         example=8080,
+    )
+    source: Annotated[Source | None, LeftOut()] = setting(
+        "Where the packets of this check leave.", otherwise="as the routing table has it", example={"interface": "eth1"}
     )
     interval: Annotated[float, Duration("10ms", "1h")] = setting(
         "How often a server is asked while nothing changes. It is never asked twice at once: an answer that takes"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from haman.config.shape.around import Hook, Log, Metrics, Sync, Timeouts
+from haman.config.shape.arbiter import Arbiter
+from haman.config.shape.around import Channel, Control, Hook, Log, Metrics, Sync, Timeouts
+from haman.config.shape.authentication import Signatures
 from haman.config.shape.base import Either, LeftOut, Shape, Some, setting
 from haman.config.shape.checks import Check
 from haman.config.shape.routers import Director, Router
 from haman.config.shape.services import Service
+from haman.config.shape.trackers import Group, Tracker
 from haman.config.shape.types import Flag, Name
 
 
@@ -23,6 +26,16 @@ class File(Shape):
     routers: Annotated[dict[Name, Router], Some()] = setting(
         "The virtual routers, by name. The VIPs of one move together; most clusters need one.",
         example={"public": {"interface": "eth0", "vrid": 51, "addresses": ["10.0.0.100/24"]}},
+    )
+    groups: dict[Name, Group] = setting(
+        "Sync groups, by name: virtual routers that are always on the same director.",
+        default={},
+        example={"firewall": {"routers": ["outside", "inside"]}},
+    )
+    trackers: dict[Name, Tracker] = setting(
+        "What virtual routers can depend on, by name, for any number of routers and groups.",
+        default={},
+        example={"gateway": {"ping": "10.0.0.254", "interval": "500ms"}},
     )
     checks: dict[Name, Check] = setting(
         "Health checks, by name, for any number of services.",
@@ -41,6 +54,23 @@ class File(Shape):
             example={"interface": "eth1"},
         )
     )
+    channel: Annotated[
+        bool | Channel | None, Either("true, false or a mapping", {"boolean": Flag, "mapping": Channel})
+    ] = setting(
+        "The directors' channel; `false` turns it off.",
+        otherwise="on, if there is more than one director",
+        example={"key_file": "/etc/haman/channel.key"},
+    )
+    authentication: Annotated[Signatures | None, LeftOut()] = setting(
+        "The keys by which directors know each other, over VRRP and on their channel.",
+        otherwise="nothing is signed: who can send on the segment can take the VIPs",
+        example={"keys": [{"id": 1, "file": "/etc/haman/keys/1"}]},
+    )
+    arbiter: Annotated[Arbiter | None, LeftOut()] = setting(
+        "Who has a say before a standby takes over from a director that has fallen silent.",
+        otherwise="nobody: silence is enough",
+        example={"arp": ["10.0.0.254"]},
+    )
     timeouts: Timeouts = setting("Connection timeouts of IPVS.", default={}, example={"udp": "1m"})
     hooks: list[Hook] = setting(
         "Programs of yours that are told about changes.",
@@ -50,4 +80,5 @@ class File(Shape):
     metrics: Annotated[Metrics | None, LeftOut()] = setting(
         "Figures for Prometheus.", otherwise="none are served", example={"listen": "127.0.0.1:9112"}
     )
+    control: Control = setting("Who may ask the running haman.", default={}, example={"group": "haman"})
     log: Log = setting("The log.", default={}, example={"format": "json"})

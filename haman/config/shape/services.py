@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from haman.config.forms.around import FloorText
-from haman.config.forms.numbers import Duration, Whole
-from haman.config.forms.words import NAME, Choice, Off
-from haman.config.shape.base import Either, LeftOut, Shape, setting
-from haman.config.shape.checks import Check
-from haman.config.shape.types import AnyIpOrNone, Flag, Ip4OrNone, Name, Port, PortOrNone
-from haman.model.cluster import Floor, Forward, OnFailure, Protocol, TunnelChecksum, TunnelType
+from haman.config.forms.numbers import Duration, PortRange, Whole
+from haman.config.forms.words import NAME, Choice
+from haman.config.shape.base import LeftOut, Shape, setting
+from haman.config.shape.common import CheckOrName, Networks, Source
+from haman.config.shape.sites import Backup, Failover
+from haman.config.shape.tunnels import Tunnel
+from haman.config.shape.types import Flag, InterfaceNameOrNone, IpOrNone, Name, Port, PortOrNone, ServerIpOrNone
+from haman.model.services import Floor, Forward, OnFailure, Protocol
 
 FAR = "31d"
 """The longest time that ipvsadm accepts for persistence; the kernel itself would count to 68 years."""
@@ -65,34 +67,16 @@ FORWARD = Choice(
         **dict.fromkeys(("droute", "direct", "direct-routing", "gatewaying", "gateway"), "dr"),
         **dict.fromkeys(("masq", "masquerade", "masquerading", "dnat"), "nat"),
         **dict.fromkeys(("tunnel", "ipip", "gre", "gue"), "tun"),
+        **dict.fromkeys(("full-nat", "full_nat", "snat", "f5", "proxy"), "fullnat"),
     },
-    later={"fullnat": "full NAT is not supported yet"},
+    but=frozenset({Forward.RELAY}),  # to backups only
 )
-
-
-class Tunnel(Shape):
-    """How packets are wrapped with `forward: tun`."""
-
-    type: Annotated[TunnelType, Choice("a tunnel type", TunnelType, others={"fou": "gue"})] = setting(
-        "The kind of tunnel; the server must unwrap the same.", default="ipip", example="gue"
-    )
-    port: PortOrNone = setting(
-        "The UDP port on which the server unwraps GUE.", otherwise="none; `gue` needs one", example=6080
-    )
-    checksum: Annotated[
-        TunnelChecksum, Choice("a tunnel checksum", TunnelChecksum, others={"csum": "full", "remcsum": "remote"})
-    ] = setting(
-        "The checksum of the outer packet. `full` with `gre` and `gue`, `remote` (remote checksum offload) with"
-        " `gue` only.",
-        default="none",
-        example="full",
-    )
 
 
 class Server(Shape):
     """A real server of one service. It has either an `address`, or is a `director`."""
 
-    address: AnyIpOrNone = setting(
+    address: ServerIpOrNone = setting(
         "The server's own address. `127.0.0.1` is the active director itself, with `forward: dr` only.",
         otherwise="that of the `director`",
         example="10.0.0.11",
@@ -108,13 +92,18 @@ class Server(Shape):
         example=2,
     )
     port: PortOrNone = setting(
-        "The port on the server, with `forward: nat`. The other methods leave packets as they are, so the port"
-        " cannot change.",
+        "The port on the server, with `forward: nat` or `fullnat`. The other methods leave packets as they are, so"
+        " the port cannot change.",
         otherwise="the port of the service",
         example=8080,
     )
     forward: Annotated[Forward | None, FORWARD] = setting(
         "How packets reach this server.", otherwise="the service's `forward`", example="nat"
+    )
+    source: Source = setting(
+        "The address that this server sees, with `forward: fullnat`.",
+        otherwise="the service's `source`",
+        example="10.0.0.100",
     )
     tunnel: Annotated[Tunnel | None, LeftOut()] = setting(
         "The tunnel to this server.", otherwise="the service's `tunnel`", example={"type": "gre"}
@@ -145,11 +134,39 @@ class Persistence(Shape):
     )
 
 
+class Match(Shape):
+    """Packets that haman marks: those that fit all that is written. A `fwmark` service of IPv4 takes the IPv4 addresses
+    of it, one of IPv6 the others."""
+
+    router: Annotated[str | None, NAME] = setting(
+        "They go to a VIP of this router.", otherwise="see `addresses`", example="public"
+    )
+    addresses: Networks = setting(
+        "They go to one of these addresses or networks. What is no VIP need not be an address of this machine: haman"
+        " takes such packets out of those that pass it as a router.",
+        otherwise="to anywhere, if there is no `router` either",
+        example=["10.0.0.100", "203.0.113.0/28"],
+    )
+    exclude: Networks = setting(
+        "They do not go to one of these.", otherwise="nothing is left out", example=["10.0.0.0/8"]
+    )
+    sources: Networks = setting(
+        "They come from one of these networks.", otherwise="from anywhere", example=["192.168.0.0/16"]
+    )
+    dev: InterfaceNameOrNone = setting("They came in by this interface.", otherwise="by any", example="eth1")
+    protocol: Annotated[Protocol | None, Choice("a protocol", Protocol)] = setting(
+        "They are of this protocol.", otherwise="all that IPVS balances: TCP, UDP and SCTP", example="udp"
+    )
+    ports: Annotated[list[Annotated[tuple[int, int], PortRange()]] | None, LeftOut(), Field(min_length=1)] = setting(
+        "They go to one of these ports.", otherwise="to any", example=[80, 443, "8000-8100"]
+    )
+
+
 class Service(Shape):
     """A virtual service: an `address` with a `port` or `ports`, or a firewall mark. Each port becomes one IPVS
     service, and a server's health counts for each port by itself."""
 
-    address: Ip4OrNone = setting(
+    address: IpOrNone = setting(
         "The VIP that clients call, one of a router's.", otherwise="the service has a `fwmark`", example="10.0.0.100"
     )
     port: PortOrNone = setting("The port that clients call.", otherwise="see `ports`", example=80)
@@ -162,10 +179,21 @@ class Service(Shape):
         example="udp",
     )
     fwmark: Annotated[int | None, Whole(1, 2**32 - 1)] = setting(
-        "In place of `address`: whatever a packet filter of yours has marked with this number, be it many VIPs,"
-        " ports and protocols. Hexadecimal is fine: `0x10`.",
+        "In place of `address`: whatever bears this firewall mark, be it many VIPs, ports and protocols. With `match`"
+        " haman sets it, without a packet filter of yours. Hexadecimal is fine: `0x10`.",
         otherwise="the service has an `address`",
         example=7,
+    )
+    match: Annotated[list[Match] | None, LeftOut(), Field(min_length=1)] = setting(
+        "Which packets haman marks with the `fwmark`: those that fit one of these entries.",
+        otherwise="none: a packet filter of yours does",
+        example=[{"router": "public", "protocol": "tcp", "ports": [80, 443, "8000-8100"]}],
+    )
+    masquerade: Flag = setting(
+        "Packets leave with the director's own address, although they go on to the address they had: for servers that"
+        " are routers to the outside. Needs a `match`.",
+        default=False,
+        example=True,
     )
     family: Annotated[Family | None, Choice("an address family", Family)] = setting(
         "Which marked packets are meant; IPv4 and IPv6 with one mark are two services.",
@@ -183,28 +211,30 @@ class Service(Shape):
         setting(
             "Options of `mh` and `sh`. `mh-port`, `sh-port`: hash the client's port too, without it all connections of"
             " a client go to one server; `mh-fallback`, `sh-fallback`: choose another server when the first has no"
-            " weight.",
-            otherwise="`[mh-port]` with `mh`, else none",
+            " weight any more, where without it those clients are refused.",
+            otherwise="`[mh-port, mh-fallback]` with `mh`, else none",
             example=["sh-port", "sh-fallback"],
         )
     )
     forward: Annotated[Forward, FORWARD] = setting(
         "How packets reach the servers. `dr`: unchanged, over a common segment; the server has the VIP on `lo` and"
         " answers the client itself. `nat`: addressed to the server; its answers must come back through the"
-        " director. `tun`: wrapped, over any distance; the server answers the client itself.",
+        " director. `tun`: wrapped, over any distance; the server answers the client itself. `fullnat`: addressed to"
+        " the server, and coming from the director: the server needs nothing, wherever it stands, and does not see the"
+        " client's address.",
         default="dr",
         example="nat",
+    )
+    source: Source = setting(
+        "The address that servers see, with `forward: fullnat`. An address written here must be one of the active"
+        " director's, best a VIP: a server's answers go there. Of several each client keeps one.",
+        otherwise="`masquerade`",
+        example=["10.0.0.100", "10.0.0.101"],
     )
     tunnel: Annotated[Tunnel | None, LeftOut()] = setting(
         "The tunnel, with `forward: tun`.", otherwise="`ipip`", example={"type": "gue", "port": 6080}
     )
-    check: Annotated[
-        str | Literal[False] | Check | None,
-        Either(
-            "the name of a check, a check, or false",
-            {"text": Name, "boolean": Annotated[bool, Off()], "mapping": Check},
-        ),
-    ] = setting(
+    check: CheckOrName = setting(
         "The health check: a name from `checks`, or a check written here. `false`: none, the servers count as"
         " healthy for ever.",
         otherwise="none, with a warning",
@@ -235,4 +265,15 @@ class Service(Shape):
         "Schedule every UDP packet by itself, for protocols of one question and one answer such as DNS.",
         default=False,
         example=True,
+    )
+    backup: Annotated[list[Backup] | None, LeftOut(), Field(min_length=1)] = setting(
+        "Other sites that serve when local servers cannot, in the order in which they are used; one that is down is"
+        " passed over.",
+        otherwise="none",
+        example=[{"address": "203.0.113.10", "check": "far"}],
+    )
+    failover: Annotated[Failover | None, LeftOut()] = setting(
+        "When a backup serves, and when no more.",
+        otherwise="when no local server is left, until 50% were up for 30 s",
+        example={"when_below": "30%", "hold": "5s"},
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv6Address
 from typing import Annotated
 
 from haman.config.forms.addresses import HostAddress, VirtualAddressText
 from haman.config.forms.numbers import Whole
 from haman.config.forms.words import HOST_NAME, INTERFACE, NAME, Boolean
-from haman.model.cluster import Address
+from haman.model.addresses import Address, Interface
 
 Name = Annotated[str, NAME]
 HostName = Annotated[str, HOST_NAME]
@@ -17,7 +17,8 @@ InterfaceNameOrNone = Annotated[str | None, INTERFACE]
 Flag = Annotated[bool, Boolean()]
 Port = Annotated[int, Whole(1, 65535)]
 PortOrNone = Annotated[int | None, Whole(1, 65535)]
-Ip4 = Annotated[IPv4Address, HostAddress()]
-Ip4OrNone = Annotated[IPv4Address | None, HostAddress()]
-AnyIpOrNone = Annotated[Address | None, HostAddress(six=True, loopback=True)]
-Vip = Annotated[IPv4Interface, VirtualAddressText()]
+Ip = Annotated[Address, HostAddress(link_local=False)]
+IpOrNone = Annotated[Address | None, HostAddress(link_local=False)]
+Ip6OrNone = Annotated[IPv6Address | None, HostAddress(four=False, link_local=False)]
+ServerIpOrNone = Annotated[Address | None, HostAddress(loopback=True)]
+Vip = Annotated[Interface, VirtualAddressText()]

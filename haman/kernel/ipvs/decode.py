@@ -20,7 +20,7 @@ from haman.model.kernel import (
 )
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Address
+    from haman.model.addresses import Address
 
 Buffer = bytes | bytearray
 

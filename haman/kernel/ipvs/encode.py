@@ -25,7 +25,7 @@ from haman.model.kernel import (
 from haman.plan.ops import Add, Remove, Set
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Address
+    from haman.model.addresses import Address
     from haman.plan.ops import Op
 
 _U8 = struct.Struct("=HHB3x")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 
-from haman.model.cluster import Forward, Protocol, TunnelChecksum, TunnelType
 from haman.model.kernel import DaemonRole
+from haman.model.services import Forward, Protocol, TunnelChecksum, TunnelType
 
 GENL_NAME, GENL_VERSION = "IPVS", 1
 

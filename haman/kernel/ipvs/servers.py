@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from haman.kernel.ipvs import numbers as n
 from haman.kernel.ipvs.decode import Buffer, Traffic, address, inside, totals
-from haman.model.cluster import Forward, Tunnel
 from haman.model.kernel import DestinationConfig, DestinationKey, ServiceKey
+from haman.model.services import Forward, Tunnel
 
 if TYPE_CHECKING:
-    from haman.model.cluster import Address
+    from haman.model.addresses import Address
 
 _LAYOUT = (
     (n.DEST_ATTR_ADDR, "16s"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from haman.kernel.ipvs.decode import Traffic
+    from haman.model.standing import Connections
     from haman.plan.ops import Op
 
 T = TypeVar("T")
@@ -91,6 +92,10 @@ class Ipvs:
         Holds no lock and needs no loop, so a large table may be looked at in a thread. Raises KernelRefused."""
         return proc.digest()
 
+    def connections(self) -> dict[ServiceKey, Connections]:
+        """By service, how many connections its servers in the table have now. As `digest`, otherwise."""
+        return proc.connections()
+
     async def snapshot(self) -> Kernel:
         """Services, destinations, sync daemons and timeouts. Raises KernelRefused if the kernel does not tell."""
         async with self._turn:
@@ -156,10 +161,12 @@ class Ipvs:
         read: Callable[[ServiceKey, decode.Buffer, int, int], tuple[DestinationKey, T]],
         pace: Pace,
     ) -> dict[DestinationKey, T]:
-        """What `read` makes of every destination of these services: the kernel dumps them service by service."""
+        """What `read` makes of every destination of these services: the kernel dumps them service by service, the one
+        that was added last first (__ip_vs_update_dest, list_add_rcu). Here they are in the order they were added in."""
         found: dict[DestinationKey, T] = {}
         for key in services:
-            found.update(await self._dump(numbers.CMD_GET_DEST, partial(read, key), pace, service_identity(key)))
+            dump = await self._dump(numbers.CMD_GET_DEST, partial(read, key), pace, service_identity(key))
+            found.update(reversed(dump))
         return found
 
     async def _dump(

@@ -76,7 +76,8 @@ class Drill:
     """name: on the command line. title: in the report. plants: planted faults that must turn its line red.
 
     requests: at least so many have to be sent after the fault. asks_arp: ask the segment for owners at 1 kHz.
-    directors: how many the cluster must have. costs_downloads: some are bound to be lost, so none is waited for.
+    directors: how many the cluster must have. beside_keepalived: it must speak as Debian's keepalived
+    understands. costs_downloads: some are bound to be lost, so none is waited for.
     """
 
     name: ClassVar[str]
@@ -85,6 +86,7 @@ class Drill:
     requests: ClassVar[int] = 1000
     asks_arp: ClassVar[bool] = False
     directors: ClassVar[int] = 2
+    beside_keepalived: ClassVar[bool] = False
     costs_downloads: ClassVar[bool] = False
 
     def arrange(self, stage: Stage) -> None:
@@ -129,15 +131,18 @@ def perform(drill: Drill, stage: Stage, during: AbstractContextManager[None]) ->
         downloads=_downloads(stage, course),
         ownership=measure.ownership(traffic.arp.records, course.fault, end) if drill.asks_arp else None,
     )
+    limits = tuple(drill.limits(stage, seen))
     doubts += instruments.doubts_about_pace(
-        _pace(stage, course.fault - MARGIN, (course.over or course.well) + MARGIN), _pace(stage, quiet, end)
+        _pace(stage, course.fault - MARGIN, (course.over or course.well) + MARGIN),
+        instruments.stall_allowed(limits, stage.advert),
+        _pace(stage, quiet, end),
     )
     doubts += instruments.doubts_about_drops(stage.drops().since(drops))
     return Result(
         drill=drill.name,
         title=drill.title,
         advert_interval=stage.advert,
-        limits=tuple(drill.limits(stage, seen)),
+        limits=limits,
         active=(before, stage.owner()),
         requests=seen.answered.sent,
         lost=seen.answered.lost,

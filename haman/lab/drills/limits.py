@@ -21,7 +21,7 @@ SLACK = 0.05
 """Seconds every limit in time allows for what is not the protocol's: system calls, one slow virtual processor."""
 
 
-RETURN = 30.0
+RETURN = 45.0
 """Seconds a drill waits for what must come sooner or later: a preemption, a restart, a server's return."""
 
 

@@ -1,5 +1,8 @@
 """Asks "who has the VIP?" a thousand times a second and writes down who answers: nobody, one owner, or two.
 
+With each answer goes how many questions had been asked by then: whether all of them were answered can be said of a
+machine that pauses, too, on which a time without an answer proves nothing.
+
 It stands on the cluster's segment with an address of its own, and must not be the router: the answers to its questions
 come to it alone, so they do not refresh the cache whose freshness the announcements have to bring about. Announcements
 (gratuitous ARP) are written down as well.
@@ -8,6 +11,7 @@ come to it alone, so they do not refresh the cache whose freshness the announcem
 from __future__ import annotations
 
 import argparse
+import bisect
 import socket
 import struct
 import time
@@ -41,7 +45,10 @@ def heard(frame: bytes, vip: bytes) -> tuple[str, str] | None:
     return (sender.hex(":"), "answer") if operation == REPLY else None
 
 
-def read(sock: socket.socket, vip: bytes, real_minus_monotonic: float, recorder: recording.Recorder) -> None:
+def read(
+    sock: socket.socket, vip: bytes, real_minus_monotonic: float, asked: list[float], recorder: recording.Recorder
+) -> None:
+    """asked: when each question was sent."""
     while True:
         try:
             frame, control, _, _ = sock.recvmsg(64, _ANCILLARY)
@@ -52,7 +59,7 @@ def read(sock: socket.socket, vip: bytes, real_minus_monotonic: float, recorder:
         if found := heard(frame, vip):
             seconds, nanoseconds = _TIMESPEC.unpack(control[0][2])
             at = seconds + nanoseconds / 1e9 - real_minus_monotonic
-            recorder.add(f'[{at:.6f},"{found[0]}","{found[1]}"]')
+            recorder.add(f'[{at:.6f},"{found[0]}","{found[1]}",{bisect.bisect_right(asked, at)}]')
 
 
 def main() -> None:
@@ -75,22 +82,22 @@ def main() -> None:
     real_minus_monotonic = time.time() - time.monotonic()
     pace = recording.Pace(options.rate)
     recorder = recording.Recorder(options.out, start=pace.started, interval=pace.interval)
-    asked = 0
+    asked: list[float] = []
     read_at = 0.0
     while not recorder.stopping:
         pace.wait()
         now = time.monotonic()
         try:
             sock.send(frame)
-            asked += 1
+            asked.append(now)
         except OSError:
             pass
         if now >= read_at:
             read_at = now + READ_EVERY
-            read(sock, vip, real_minus_monotonic, recorder)
+            read(sock, vip, real_minus_monotonic, asked, recorder)
         if recorder.due(now):
             recorder.flush(now, now - READ_EVERY)
-    recorder.end(asked=asked)
+    recorder.end(asked=len(asked))
 
 
 if __name__ == "__main__":

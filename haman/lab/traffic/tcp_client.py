@@ -36,11 +36,14 @@ class Connection:
 
 
 class Client:
-    def __init__(self, address: str, ports: list[int], think: float, patience: float) -> None:
+    """own: the first of the client's own ports, each of which is used once, in turn; 0 lets the kernel choose."""
+
+    def __init__(self, address: str, ports: list[int], think: float, patience: float, own: int = 0) -> None:
         self.address = address
         self.ports = ports
         self.think = think
         self.patience = patience
+        self.own = own
         self.epoll = select.epoll()
         self.open: dict[int, Connection] = {}
         self.thinking: collections.deque[tuple[float, Connection]] = collections.deque()
@@ -49,6 +52,8 @@ class Client:
 
     def begin(self, now: float) -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if self.own:
+            self.bind(sock)
         connection = Connection(sock, self.ports[self.begun % len(self.ports)], now)
         self.begun += 1
         self.open[sock.fileno()] = connection
@@ -57,6 +62,18 @@ class Client:
             self.end(connection, now, code)
         else:
             self.epoll.register(sock, select.EPOLLOUT)
+
+    def bind(self, sock: socket.socket) -> None:
+        """To the next port that nobody else has."""
+        while True:
+            self.own += 1
+            try:
+                sock.bind(("", self.own - 1))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return
 
     def end(self, connection: Connection, now: float, how: int | str, server: str = "") -> None:
         outcome = how if isinstance(how, str) else OUTCOMES.get(how, "unreachable")
@@ -125,9 +142,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20)
     parser.add_argument("--think", type=float, default=0.2)
     parser.add_argument("--patience", type=float, default=10)
+    parser.add_argument("--own", type=int, default=0, metavar="PORT", help="from here on, each once")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    client = Client(options.address, options.port, options.think, options.patience)
+    client = Client(options.address, options.port, options.think, options.patience, options.own)
     recorder = recording.Recorder(options.out, ports=options.port, think=options.think, patience=options.patience)
     interval = 1.0 / options.rate
     next_begin = now = time.monotonic()

@@ -1,34 +1,27 @@
 """Short HTTP requests: 200 and the server's name, then the end. It keeps nothing.
 
-`/healthz` is answered the same way, until SIGUSR1 makes it 503 while everything else goes on (a check that broke, not
-a server); SIGUSR2 mends it.
+`/healthz` is answered the same way, and with 503 while its health is broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import select
-import signal
 import socket
 
-BACKLOG = 512
-
-
-def answer(status: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body
+from haman.lab.traffic.healthz import BACKLOG, Health
 
 
 class Server:
-    def __init__(self, name: str, ports: list[int]) -> None:
-        self.healthy = True
-        self.ok = answer("200 OK", name.encode() + b"\n")
-        self.broken = answer("503 Service Unavailable", b"broken\n")
+    def __init__(self, name: str, ports: list[int], *, address: str = "", ipv6: bool) -> None:
+        self.name = name.encode()
+        self.health = Health()
         self.epoll = select.epoll()
         self.listeners: dict[int, socket.socket] = {}
         self.clients: dict[int, socket.socket] = {}
         for port in ports:
-            sock = socket.create_server(("", port), backlog=BACKLOG)
+            family = socket.AF_INET6 if ipv6 else socket.AF_INET
+            sock = socket.create_server((address, port), family=family, backlog=BACKLOG, dualstack_ipv6=ipv6)
             sock.setblocking(False)
             self.listeners[sock.fileno()] = sock
             self.epoll.register(sock, select.EPOLLIN)
@@ -55,8 +48,7 @@ class Server:
             try:
                 request = client.recv(4096, socket.MSG_DONTWAIT)
                 if request.startswith(b"GET "):
-                    sick = request.startswith(b"GET /healthz ") and not self.healthy
-                    client.send(self.broken if sick else self.ok, socket.MSG_DONTWAIT)
+                    client.send(self.health.answer(request.split(b" ", 2)[1], self.name), socket.MSG_DONTWAIT)
             except OSError:
                 return
 
@@ -65,17 +57,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, action="append", required=True)
     parser.add_argument("--name", default=socket.gethostname())
+    parser.add_argument("--address", default="", help="listen on this one alone")
+    parser.add_argument("--ipv6", action="store_true", help="as well as IPv4")
     options = parser.parse_args()
-    server = Server(options.name, options.port)
-
-    def break_health(*_: object) -> None:
-        server.healthy = False
-
-    def mend_health(*_: object) -> None:
-        server.healthy = True
-
-    signal.signal(signal.SIGUSR1, break_health)
-    signal.signal(signal.SIGUSR2, mend_health)
+    server = Server(options.name, options.port, address=options.address, ipv6=options.ipv6)
+    server.health.obey_signals()
     server.serve()
 
 

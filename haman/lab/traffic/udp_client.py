@@ -124,7 +124,7 @@ def main() -> None:
         if recorder.due(now):
             client.settled(now, recorder)
             covered = client.waiting[0][1] if client.waiting else now
-            recorder.flush(now, covered, dropped=client.dropped, unsendable=client.unsendable)
+            recorder.flush(now, covered, dropped=client.dropped, unsendable=client.unsendable, late=client.late)
     time.sleep(PATIENCE)
     client.read()
     client.settled(time.monotonic() + PATIENCE, recorder)

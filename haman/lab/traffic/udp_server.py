@@ -12,6 +12,14 @@ SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 8 << 20
 
 
+def listening(address: str, port: int) -> socket.socket:
+    """Bound to this address, with room for all that comes while the machine is busy."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    sock.bind((address, port))
+    return sock
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", required=True)
@@ -19,9 +27,7 @@ def main() -> None:
     parser.add_argument("--name", default=socket.gethostname())
     options = parser.parse_args()
     name = options.name.encode()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        sock.bind((options.address, options.port))
+    with listening(options.address, options.port) as sock:
         while True:
             request, client = sock.recvfrom(64)
             try:

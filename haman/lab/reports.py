@@ -1,0 +1,116 @@
+"""What pytest's junit reports say: how many tests passed, which failed and why, how long they took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LATE = "the time for tests was up"
+"""Why a test was skipped that would have begun too late."""
+
+UNMEASURED = "not measured on this machine"
+"""How the reason begins of a test that says nothing of haman: what it measures with was not good enough."""
+
+_LONGEST = 400
+"""Characters of a failure's reason in the list of failures."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Tests counted. broken: how many stages, or parts of one, failed otherwise than by a test. unsteady: those of the
+    passed ones that had failed before. words: a line for each test that failed, was left out, or is unsteady."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    broken: int = 0
+    unsteady: int = 0
+    words: tuple[str, ...] = ()
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    @property
+    def good(self) -> bool:
+        return not self.failed and not self.broken
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One pytest that ran. tests: what it was told to run. status: its exit status. It may have died before it wrote
+    its report; end: why, as far as anybody said."""
+
+    tests: tuple[str, ...]
+    report: Path
+    status: int
+    end: str = ""
+
+    @property
+    def died(self) -> bool:
+        return not self.report.exists()
+
+
+def counted(sitting: Sitting) -> Outcome:
+    """A sitting that failed otherwise than by a test is broken."""
+    tests = failed = skipped = 0
+    report, status = sitting.report, sitting.status
+    if report.exists():
+        for suite in ElementTree.parse(report).iter("testsuite"):
+            tests += int(suite.get("tests", 0))
+            failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped += int(suite.get("skipped", 0))
+    words = (*(f"failed: {test}: {why}" for test, why in failures(report).items()), *left_out(report))
+    return Outcome(tests - failed - skipped, failed, skipped, broken=int(bool(status) and not failed), words=words)
+
+
+def failures(report: Path) -> dict[str, str]:
+    """The tests that failed, as pytest names them, and the beginning of why in one line; none if there is no report."""
+    return {
+        _node(case): " ".join((bad.get("message") or "").split())[:_LONGEST]
+        for case in _cases(report)
+        for bad in (*case.findall("failure"), *case.findall("error"))
+    }
+
+
+def left_out(report: Path) -> list[str]:
+    """A line for each test that was skipped because the time for tests was up."""
+    return [
+        f"left out: {_node(case)}: {LATE}"
+        for case in _cases(report)
+        for skip in case.findall("skipped")
+        if LATE in (skip.get("message") or "")
+    ]
+
+
+def passed(report: Path) -> set[str]:
+    """The tests that ran to a good end, as pytest names them; none if there is no report."""
+    bad = ("failure", "error", "skipped")
+    return {_node(case) for case in _cases(report) if all(case.find(each) is None for each in bad)}
+
+
+def seconds(report: Path) -> Iterator[tuple[str, str, float]]:
+    """Of every test its file, as pytest names it ("tests/kernel/test_x.py"), its name and how long it took."""
+    for case in _cases(report):
+        yield _module(case)[0], case.get("name", ""), float(case.get("time", 0))
+
+
+def _module(case: ElementTree.Element) -> tuple[str, list[str]]:
+    """The file of a testcase and the classes in it: its classname is both, with dots."""
+    module = case.get("classname", "").split(".")
+    last = next((at for at, word in enumerate(module) if word.startswith("test_")), len(module) - 1)
+    return "/".join(module[: last + 1]) + ".py", module[last + 1 :]
+
+
+def _node(case: ElementTree.Element) -> str:
+    file, classes = _module(case)
+    return "::".join((file, *classes, case.get("name", "")))
+
+
+def _cases(report: Path) -> Iterator[ElementTree.Element]:
+    if report.exists():
+        yield from ElementTree.parse(report).iter("testcase")

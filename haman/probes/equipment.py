@@ -1,0 +1,53 @@
+"""What all checks of one process share: the watcher, sockets, TLS settings, patterns, places for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from haman.pattern import Pattern
+from haman.probes.echo import EchoSocket
+from haman.probes.scripts import Scripts
+from haman.probes.sockets import Sockets
+from haman.probes.tls import Client
+from haman.probes.watcher import Watcher
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from haman.model.checks import Source, Tls
+
+
+class Equipment:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.watcher = Watcher(loop)
+        self.sockets = Sockets(self.watcher)
+        self.scripts = Scripts()
+        self._echoes: dict[tuple[bool, Source | None], EchoSocket] = {}
+        self._clients: dict[Tls, Client] = {}
+        self._patterns: dict[str, Pattern] = {}
+
+    def echo(self, *, six: bool, source: Source | None = None) -> EchoSocket:
+        """The one ICMP socket of the family and source. Errors: as of EchoSocket; the next call tries again."""
+        found = self._echoes.get((six, source))
+        if found is None:
+            found = self._echoes[six, source] = EchoSocket(self.watcher, six=six, source=source)
+        return found
+
+    def client(self, settings: Tls) -> Client:
+        """The one TLS client with these settings."""
+        return self._clients.setdefault(settings, Client(settings))
+
+    def pattern(self, text: str) -> Pattern:
+        """A pattern that the configuration has accepted, made ready once."""
+        if text not in self._patterns:
+            self._patterns[text] = Pattern(text)
+        return self._patterns[text]
+
+    def close(self) -> None:
+        """AFTER every prober was abandoned."""
+        self.scripts.close()
+        self.sockets.close()
+        for echo in self._echoes.values():
+            echo.close()
+        self._echoes.clear()
+        self.watcher.close()

@@ -1,0 +1,79 @@
+"""Programs that this machine could not start are named before one is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from haman import config
+from haman.director.startable import findings, obstacle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+cluster: web
+directors:
+  lb1: {address: 10.0.0.1, priority: 150}
+  lb2: {address: 10.0.0.2, priority: 100}
+routers: {public: {interface: eth0, vrid: 51, addresses: [10.0.0.100/24], track: [load]}}
+trackers: {load: {script: DIR/tracker}}
+checks:
+  front: {script: {run: DIR/check}}
+  unused: {script: {run: DIR/unused}}
+  fine: {script: {run: /bin/true}}
+services:
+  web: {address: 10.0.0.100, port: 80, check: front, servers: {rs1: {address: 10.0.0.11}, rs2: {address: 10.0.0.12}}}
+  mail: {address: 10.0.0.100, port: 25, check: fine, servers: {rs1: {address: 10.0.0.11}}}
+hooks: [{on: [active], run: DIR/hook}]
+"""
+
+
+def test_each_program_that_is_needed_here_is_named_once(tmp_path: Path) -> None:
+    file = tmp_path / "haman.yaml"
+    file.write_text(CONFIG.replace("DIR", str(tmp_path)))
+    cluster = config.load(file)
+    why = "cannot be started here: no such file or directory"
+    assert list(findings(cluster, "lb1")) == [
+        f"check front: {tmp_path}/check {why}",
+        f"tracker load: {tmp_path}/tracker {why}",
+        f"hook: {tmp_path}/hook {why}",
+    ]
+    for name in ("check", "tracker", "hook"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    # pytest keeps its directories to itself, and a check without `user` runs as nobody
+    assert [words for words in findings(cluster, "lb1") if "no right to enter" not in words] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "user", "why"),
+    [
+        ("#!/bin/sh\n", 0o755, None, None),
+        ("#!/bin/sh\n", 0o644, None, "it is not executable (chmod +x {})"),
+        ("#!/opt/lost/python -u\n", 0o755, None, "its interpreter /opt/lost/python does not exist"),
+        ("#!\n", 0o755, None, None),
+        ("#!/bin/sh\n", 0o755, "no-such-user", "there is no user 'no-such-user'"),
+        ("#!/bin/sh\n", 0o755, "root", None),
+        ("\x7fELF", 0o755, None, None),
+    ],
+)
+def test_what_stands_in_the_way(tmp_path: Path, content: str, mode: int, user: str | None, why: str | None) -> None:
+    program = tmp_path / "program"
+    program.write_text(content)
+    program.chmod(mode)
+    assert obstacle(str(program), user) == (None if why is None else why.format(program))
+
+
+def test_a_directory_is_no_program_and_its_user_must_reach_it(tmp_path: Path) -> None:
+    assert obstacle(str(tmp_path), None) == "it is no file"
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for each in (tmp_path, *tmp_path.parents):
+        if not each.stat().st_mode & 0o001:
+            closed = each  # pytest keeps its directories to itself
+    assert obstacle(str(program), "nobody") == f"user nobody has no right to enter {closed}"
