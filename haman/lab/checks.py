@@ -8,6 +8,7 @@ A stage that breaks, or cannot run, counts as one failed test: nothing is left o
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from haman.errors import LabError
 from haman.lab import ahead, packages, suites
 from haman.lab.covers import PROJECT
 from haman.lab.prepare import prepare
-from haman.lab.reports import UNMEASURED, Outcome, Sitting, counted, failures, left_out, passed
+from haman.lab.reports import UNMEASURED, Outcome, Sitting, counted, failures, guilty, left_out, passed, told
 from haman.lab.signals import unwinding
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def heard_again(
     otherwise = outcome.broken > len(lost)
     wrong = [test for test, why in failed.items() if UNMEASURED not in why]
     if otherwise or len(wrong) > MOST_HEARD_AGAIN or len(lost) > MOST_LOST or not (failed or lost):
+        for text in itertools.chain.from_iterable(told(each.report) for each in sat):
+            print(text, flush=True)
         return outcome
     tests = [*failed, *(test for each in lost for test in each.tests)]
     print(f"heard again, alone: {', '.join(tests)}", flush=True)
@@ -92,15 +95,15 @@ def heard_again(
     last = {test: why for each in (*second, *third) for test, why in failures(each.report).items()}
     unacquitted = {test: (why, last.get(test, why)) for test, why in failed.items() if test not in acquitted}
     unmeasured = {test: why for test, (first, why) in unacquitted.items() if UNMEASURED in first and UNMEASURED in why}
-    guilty = [f"failed: {test}: {why}" for test, (_, why) in unacquitted.items() if test not in unmeasured]
+    bad = [guilty(test, why) for test, (_, why) in unacquitted.items() if test not in unmeasured]
     words += [f"not measured: {test}: {why}" for test, why in unmeasured.items()]
     return Outcome(
         passed=outcome.passed + judged.passed,
-        failed=len(guilty),
+        failed=len(bad),
         skipped=outcome.skipped + judged.skipped + len(unmeasured),
         broken=judged.broken,
         unsteady=len(words) - len(unmeasured),
-        words=(*guilty, *words, *(line for each in sat for line in left_out(each.report))),
+        words=(*bad, *words, *(line for each in sat for line in left_out(each.report))),
     )
 
 
@@ -108,18 +111,20 @@ def _end(sitting: Sitting) -> str:
     return sitting.end or f"status {sitting.status}"
 
 
-def _pytest(results: Path, *what: str) -> list[Sitting]:
-    """One pytest on the host. what: to run, as pytest is told it."""
+def _pytest(results: Path, *what: str, how: Sequence[str] = ()) -> list[Sitting]:
+    """One pytest on the host. what, how: to run, as pytest is told it."""
     results.mkdir(parents=True, exist_ok=True)
     report = results / "junit.xml"
-    command = [sys.executable, "-m", "pytest", *suites.NOT_FOR_EVER, f"--junitxml={report}", *what]
+    command = [sys.executable, "-m", "pytest", *suites.NOT_FOR_EVER, f"--junitxml={report}", *how, *what]
     return [Sitting(what, report, subprocess.run(command, cwd=PROJECT, check=False).returncode)]
 
 
 def _on_host(results: Path, marks: str) -> Outcome:
     """The tests of these marks that run on the host."""
     return heard_again(
-        results, lambda folder: _pytest(folder, "-m", marks), lambda tests, folder: _pytest(folder, *tests)
+        results,
+        lambda folder: _pytest(folder, "-m", marks, how=suites.BRIEFLY),
+        lambda tests, folder: _pytest(folder, *tests),
     )
 
 

@@ -64,8 +64,13 @@ def counted(sitting: Sitting) -> Outcome:
             tests += int(suite.get("tests", 0))
             failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             skipped += int(suite.get("skipped", 0))
-    words = (*(f"failed: {test}: {why}" for test, why in failures(report).items()), *left_out(report))
+    words = (*(guilty(test, why) for test, why in failures(report).items()), *left_out(report))
     return Outcome(tests - failed - skipped, failed, skipped, broken=int(bool(status) and not failed), words=words)
+
+
+def guilty(test: str, why: str) -> str:
+    """The line for a test that failed, as pytest writes it."""
+    return f"FAILED {test} - {why}"
 
 
 def failures(report: Path) -> dict[str, str]:
@@ -75,6 +80,14 @@ def failures(report: Path) -> dict[str, str]:
         for case in _cases(report)
         for bad in (*case.findall("failure"), *case.findall("error"))
     }
+
+
+def told(report: Path) -> Iterator[str]:
+    """What pytest has to say of each test that failed, in full: where, what was expected, what the test printed."""
+    for case in _cases(report):
+        for bad in (*case.findall("failure"), *case.findall("error")):
+            outputs = [case.findtext(name) or "" for name in ("system-out", "system-err")]
+            yield "\n".join((f"____ {_node(case)} ____", bad.text or "", *filter(None, outputs)))
 
 
 def left_out(report: Path) -> list[str]:

@@ -43,7 +43,7 @@ def test_what_there_was_no_time_for_is_named(tmp_path):
     late.write_text(LATE_JUNIT)
     outcome = counted(Sitting((), late, 1))
     assert (outcome.passed, outcome.failed, outcome.skipped) == (1, 1, 1)
-    assert outcome.words == ("failed: tests/kernel/test_a.py::two: bad", LEFT_OUT)
+    assert outcome.words == ("FAILED tests/kernel/test_a.py::two - bad", LEFT_OUT)
 
 
 def test_what_there_was_no_time_for_is_named_though_others_are_heard_again(tmp_path):
@@ -108,7 +108,7 @@ def test_a_test_that_fails_alone_as_well_failed(tmp_path):
         lambda folder: report(folder, ["one"], {"two": "once", "three": "once"}),
         lambda _, folder: report(folder, ["three"], {"two": "twice"}),
     )
-    words = ("failed: tests/test_a.py::two: twice more", "unsteady: tests/test_a.py::three: once more")
+    words = ("FAILED tests/test_a.py::two - twice more", "unsteady: tests/test_a.py::three: once more")
     assert outcome == Outcome(passed=2, failed=1, unsteady=1, words=words)
 
 
@@ -146,10 +146,11 @@ def test_a_second_hearing_that_does_not_come_about_acquits_nobody(tmp_path):
     assert (outcome.passed, outcome.failed, outcome.good) == (1, 1, False)
 
 
-def test_of_many_failures_none_is_heard_again(tmp_path):
+def test_of_many_failures_none_is_heard_again_and_each_is_told(tmp_path, capsys):
     bad = {f"test_{number}": "broken" for number in range(9)}
     outcome = heard_again(tmp_path, lambda folder: report(folder, [], bad), never)
     assert (outcome.failed, len(outcome.words)) == (9, 9)
+    assert capsys.readouterr().out.count("____ tests/test_a.py::test_") == 9
 
 
 def test_what_a_pytest_that_died_was_told_to_run_is_run_again_and_it_is_said(tmp_path):
@@ -184,7 +185,7 @@ def test_what_fails_after_its_pytest_died_is_heard_once_more_as_everybody_is(tmp
     assert not hearings
     assert (outcome.passed, outcome.failed, outcome.unsteady) == (2, 1, 2)
     assert outcome.words == (
-        "failed: tests/test_a.py::three: twice more",
+        "FAILED tests/test_a.py::three - twice more",
         "unsteady: tests/test_a.py::two: once more",
         "unsteady: pytest died (status 137) over tests/test_b.py",
     )
@@ -260,6 +261,6 @@ def test_an_unknown_stage_is_wrong_input(capsys):
 
 
 def test_failures_and_their_reasons_are_said_again_at_the_end(only, capsys):
-    only(first=lambda _: Outcome(failed=1, words=("failed: a: b",)), second=lambda _: Outcome(passed=3))
+    only(first=lambda _: Outcome(failed=1, words=("FAILED a - b",)), second=lambda _: Outcome(passed=3))
     assert main([]) == 1
-    assert capsys.readouterr().out.splitlines()[-2:] == ["failed: a: b", "first failed, second ok: 3 passed, 1 failed"]
+    assert capsys.readouterr().out.splitlines()[-2:] == ["FAILED a - b", "first failed, second ok: 3 passed, 1 failed"]

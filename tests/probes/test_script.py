@@ -153,10 +153,10 @@ def test_a_program_about_nobody() -> None:
 @ROOT
 def test_it_has_no_privileges_no_descriptors_and_an_ordinary_scheduling_class() -> None:
     """Field 41 of proc(5) stat is the scheduling policy, 0 the ordinary one; the director's parent runs in FIFO.
-    Descriptor 3 is the shell's own, for $(...)."""
+    Descriptor 3 is that of ls itself, which has what the shell was given."""
     with open("/dev/null") as held:
         os.dup2(held.fileno(), 77)
-        text = "echo $(id -un) $(ls /proc/$$/fd) policy $(cut -d' ' -f41 /proc/$$/stat)"
+        text = "echo $(id -un) $(ls /proc/self/fd) policy $(cut -d' ' -f41 /proc/$$/stat)"
         result = asyncio.run(ask(script(text, user="nobody")))
         os.close(77)
     assert result.detail == "nobody 0 1 2 3 policy 0"
