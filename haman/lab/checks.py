@@ -8,7 +8,6 @@ A stage that breaks, or cannot run, counts as one failed test: nothing is left o
 from __future__ import annotations
 
 import contextlib
-import itertools
 import subprocess
 import sys
 import tempfile
@@ -19,18 +18,13 @@ from typing import TYPE_CHECKING, Final
 from haman.errors import LabError
 from haman.lab import ahead, packages, suites
 from haman.lab.covers import PROJECT
+from haman.lab.hearings import heard_again
 from haman.lab.prepare import prepare
-from haman.lab.reports import UNMEASURED, Outcome, Sitting, counted, failures, guilty, left_out, passed, told
+from haman.lab.reports import Outcome, Sitting
 from haman.lab.signals import unwinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-MOST_HEARD_AGAIN: Final = 8
-"""Failures; more of them are no accident of the machine's."""
-
-MOST_LOST: Final = 2
-"""Sittings that ended without a report."""
 
 
 def summary(outcomes: dict[str, Outcome]) -> str:
@@ -59,63 +53,11 @@ def _commands(*commands: Sequence[str]) -> Callable[[Path], Outcome]:
     return stage
 
 
-def heard_again(
-    results: Path, first: Callable[[Path], Sequence[Sitting]], again: Callable[[Sequence[str], Path], Sequence[Sitting]]
-) -> Outcome:
-    """Tests, and those of them that failed once more, with nothing beside them.
-
-    On a shared machine a test can fail because all stood still for seconds, and a user-mode kernel can die. A test that
-    passes alone counts as passed, but is named at the end as unsteady, with why it had failed: somebody has to look.
-    What a pytest that died was told to run is heard alone too, and its failures then once more, as everybody's. Of many
-    failures none is heard again. What could not be measured in any hearing has neither passed nor failed: it counts as
-    skipped, and is named.
-
-    results: an existing, empty folder.
-    """
-    sat = first(results)
-    outcome = sum(map(counted, sat), Outcome())
-    failed = {test: why for each in sat for test, why in failures(each.report).items()}
-    lost = [each for each in sat if each.died]
-    otherwise = outcome.broken > len(lost)
-    wrong = [test for test, why in failed.items() if UNMEASURED not in why]
-    if otherwise or len(wrong) > MOST_HEARD_AGAIN or len(lost) > MOST_LOST or not (failed or lost):
-        for text in itertools.chain.from_iterable(told(each.report) for each in sat):
-            print(text, flush=True)
-        return outcome
-    tests = [*failed, *(test for each in lost for test in each.tests)]
-    print(f"heard again, alone: {', '.join(tests)}", flush=True)
-    second = again(tests, results / "again")
-    once = {test: why for each in second for test, why in failures(each.report).items() if test not in failed}
-    third = again([*once], results / "once-more") if once else []
-    failed |= once
-    judged = sum(map(counted, (*second, *third)), Outcome())
-    acquitted = {test for each in (*second, *third) for test in passed(each.report)}
-    words = [f"unsteady: {test}: {why}" for test, why in failed.items() if test in acquitted]
-    words += [f"unsteady: pytest died ({_end(each)}) over {' '.join(each.tests)}" for each in lost]
-    last = {test: why for each in (*second, *third) for test, why in failures(each.report).items()}
-    unacquitted = {test: (why, last.get(test, why)) for test, why in failed.items() if test not in acquitted}
-    unmeasured = {test: why for test, (first, why) in unacquitted.items() if UNMEASURED in first and UNMEASURED in why}
-    bad = [guilty(test, why) for test, (_, why) in unacquitted.items() if test not in unmeasured]
-    words += [f"not measured: {test}: {why}" for test, why in unmeasured.items()]
-    return Outcome(
-        passed=outcome.passed + judged.passed,
-        failed=len(bad),
-        skipped=outcome.skipped + judged.skipped + len(unmeasured),
-        broken=judged.broken,
-        unsteady=len(words) - len(unmeasured),
-        words=(*bad, *words, *(line for each in sat for line in left_out(each.report))),
-    )
-
-
-def _end(sitting: Sitting) -> str:
-    return sitting.end or f"status {sitting.status}"
-
-
-def _pytest(results: Path, *what: str, how: Sequence[str] = ()) -> list[Sitting]:
-    """One pytest on the host. what, how: to run, as pytest is told it."""
+def _pytest(results: Path, *what: str) -> list[Sitting]:
+    """One pytest on the host. what: to run, as pytest is told it."""
     results.mkdir(parents=True, exist_ok=True)
     report = results / "junit.xml"
-    command = [sys.executable, "-m", "pytest", *suites.NOT_FOR_EVER, f"--junitxml={report}", *how, *what]
+    command = [sys.executable, "-m", "pytest", *suites.OPTIONS, f"--junitxml={report}", *what]
     return [Sitting(what, report, subprocess.run(command, cwd=PROJECT, check=False).returncode)]
 
 
@@ -123,7 +65,7 @@ def _on_host(results: Path, marks: str) -> Outcome:
     """The tests of these marks that run on the host."""
     return heard_again(
         results,
-        lambda folder: _pytest(folder, "-m", marks, how=suites.BRIEFLY),
+        lambda folder: _pytest(folder, "-m", marks),
         lambda tests, folder: _pytest(folder, *tests),
     )
 

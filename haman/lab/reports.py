@@ -82,12 +82,14 @@ def failures(report: Path) -> dict[str, str]:
     }
 
 
-def told(report: Path) -> Iterator[str]:
+def told(report: Path) -> dict[str, str]:
     """What pytest has to say of each test that failed, in full: where, what was expected, what the test printed."""
+    found = {}
     for case in _cases(report):
         for bad in (*case.findall("failure"), *case.findall("error")):
             outputs = [case.findtext(name) or "" for name in ("system-out", "system-err")]
-            yield "\n".join((f"____ {_node(case)} ____", bad.text or "", *filter(None, outputs)))
+            found[_node(case)] = "\n".join((f"____ {_node(case)} ____", bad.text or "", *filter(None, outputs)))
+    return found
 
 
 def left_out(report: Path) -> list[str]:
@@ -104,6 +106,11 @@ def passed(report: Path) -> set[str]:
     """The tests that ran to a good end, as pytest names them; none if there is no report."""
     bad = ("failure", "error", "skipped")
     return {_node(case) for case in _cases(report) if all(case.find(each) is None for each in bad)}
+
+
+def skipped(report: Path) -> set[str]:
+    """The tests that were skipped, as pytest names them; none if there is no report."""
+    return {_node(case) for case in _cases(report) if case.find("skipped") is not None}
 
 
 def seconds(report: Path) -> Iterator[tuple[str, str, float]]:

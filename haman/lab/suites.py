@@ -32,7 +32,7 @@ RELEASE: Final = "kernel and release"
 """What is left for a release: drills, and stories and drills that must turn red."""
 UNTIL: Final = "HAMAN_TEST_UNTIL"
 """In the environment: seconds since the epoch after which a kernel test is left out, and says so; empty: never."""
-_GRACE: Final = 600.0
+_GRACE: Final = 900.0
 """Seconds longer for tests that are heard again: one that is not failed."""
 _TIMES: Final = PROJECT / "build" / "kernel-tests.json"
 """How long each file, or single story, took last time, seconds: only to deal them out evenly."""
@@ -41,11 +41,12 @@ _FILE: Final = 30.0
 _MOST: Final = 4
 """Machines at once: each takes a processor of its own and up to 1.5 GiB of memory."""
 
-NOT_FOR_EVER: Final = ("-o", "faulthandler_timeout=900", "-o", "faulthandler_exit_on_timeout=true")
-"""For pytest: after so many seconds a test says where it hangs, and all ends; a story may be played three times."""
-
-BRIEFLY: Final = ("--no-summary", "-o", "junit_logging=all", "-o", "junit_log_passing_tests=false")
-"""For pytest: nothing yet about tests that failed, they are heard again or told from the report, which has it all."""
+OPTIONS: Final = (
+    *("-o", "faulthandler_timeout=900", "-o", "faulthandler_exit_on_timeout=true"),
+    *("--no-summary", "-o", "junit_logging=all", "-o", "junit_log_passing_tests=false"),
+)
+"""For pytest: after so many seconds a test says where it hangs, and all ends (a story may be played three times); and
+nothing about tests that fail but in the report, as they are heard again."""
 
 _LONG: Final = 120.0
 """Seconds that a sitting takes, more or less."""
@@ -85,12 +86,12 @@ def stories(marks: str) -> dict[str, float]:
     return {f"{file}::test_a_story[{each}]": each.story.takes for each in every() if each.sliced is (marks == SLICE)}
 
 
-async def _machine(number: int, files: Sequence[str], options: Sequence[str], work: Path, until: str) -> Sitting:
-    """One machine with one pytest inside, its lines marked with its number. options: pytest's. until: for UNTIL."""
+async def _machine(number: int, files: Sequence[str], marks: str, work: Path, until: str) -> Sitting:
+    """One machine with one pytest inside, its lines marked with its number. until: for UNTIL."""
     runner = [sys.executable, "-m", "haman.lab", "run", "--full", "--work", str(work), "--"]
     # The project's folder is read-only inside, so what pytest and hypothesis would remember there goes nowhere.
     python = ["env", "HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis", f"{UNTIL}={until}", sys.executable]
-    pytest = [*python, "-m", "pytest", "-vv", "--no-header", "-p", "no:cacheprovider", *NOT_FOR_EVER, *options]
+    pytest = [*python, "-m", "pytest", "-vv", "--no-header", "-p", "no:cacheprovider", *OPTIONS, "-m", marks]
     pytest.append(f"--junitxml={work}/junit.xml")
     process = await asyncio.create_subprocess_exec(
         *runner, *pytest, *files, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 20
@@ -111,7 +112,7 @@ async def _machine(number: int, files: Sequence[str], options: Sequence[str], wo
 
 
 async def _all(
-    tests: Sequence[Sequence[str]], options: Sequence[str], machines: int, results: Path, until: str = ""
+    tests: Sequence[Sequence[str]], marks: str, machines: int, results: Path, until: str = ""
 ) -> list[Sitting]:
     waiting = list(enumerate(tests))
     done: list[Sitting] = []
@@ -121,7 +122,7 @@ async def _all(
             at, files = waiting.pop(0)
             folder = results / f"sitting-{at}"
             folder.mkdir(parents=True)
-            done.append(await _machine(number, files, options, folder, until))
+            done.append(await _machine(number, files, marks, folder, until))
 
     async with asyncio.TaskGroup() as group:
         for number in range(1, machines + 1):
@@ -146,7 +147,7 @@ def run(marks: str, results: Path, *, drills: bool = False) -> list[Sitting]:
         files |= {test: known.get(test, usual) for test, usual in stories(marks).items()}
     machines = 1 if drills else min(_MOST, len(os.sched_getaffinity(0)))
     with unwinding():
-        done = asyncio.run(_all(sittings(files), ("-m", marks, *BRIEFLY), machines, results, os.environ.get(UNTIL, "")))
+        done = asyncio.run(_all(sittings(files), marks, machines, results, os.environ.get(UNTIL, "")))
     _TIMES.write_text(json.dumps({**known, **durations(each.report for each in done)}))
     return done
 
@@ -155,4 +156,4 @@ def alone(marks: str, tests: Sequence[str], results: Path) -> list[Sitting]:
     """The same for these tests only, _GRACE longer, on one machine with nothing beside it."""
     until = os.environ.get(UNTIL, "")
     with unwinding():
-        return asyncio.run(_all([tests], ("-m", marks), 1, results, until and str(float(until) + _GRACE)))
+        return asyncio.run(_all([tests], marks, 1, results, until and str(float(until) + _GRACE)))
