@@ -113,8 +113,8 @@ def test_without_a_check_servers_serve_for_ever() -> None:
     adopted=st.frozensets(st.integers(1, 4)),
 )
 def test_invariants(events: list[tuple[int, bool]], floor: int, adopted: frozenset[int]) -> None:
-    """I1 weights change only with a verdict, or when the service no longer holds what fails. I2 a chain of transitions has no gap.
-    I3 never fewer serving than the floor among servers that were ever up."""
+    """I1 weights change only with a verdict, or when the service lets go of what fails. I2 a chain of transitions has
+    no gap. I3 never fewer serving than the floor among servers that were ever up."""
     board = Board({"web": service(1, 1, 1, 1, floor=Floor(count=floor))}, {target(n) for n in adopted}, 0.0)
     proven = {target(n) for n in adopted}
     state: dict[str, str] = {str(target(n)): "up" if n in adopted else "unknown" for n in range(1, 5)}
