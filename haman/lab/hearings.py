@@ -19,7 +19,7 @@ MOST_HEARD_AGAIN: Final = 8
 HEARINGS: Final = 3
 """How often a test is run that fails every time, the first one included."""
 
-MOST_LOST: Final = 2
+MOST_LOST: Final = 3
 """Sittings that ended without a report."""
 
 
@@ -67,6 +67,7 @@ def heard_again(
     unmeasured = [f"not measured: {test}: {whys[-1]}" for test, whys in left.items() if test not in bad]
     unsteady = [f"unsteady: {test}: {whys[0]}" for test, whys in reasons.items() if test in acquitted]
     unsteady += [f"unsteady: pytest died ({_end(each)}) over {' '.join(each.tests)}" for each in lost]
+    unsteady += [line for each in begun for line in each.afterwards]
     late = [line for each in begun for line in left_out(each.report)]
     _tell(stories, bad)
     return Outcome(

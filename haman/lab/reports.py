@@ -42,8 +42,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Sitting:
-    """One pytest that ran. tests: what it was told to run. status: its exit status. It may have died before it wrote
-    its report; end: why, as far as anybody said."""
+    """One pytest that ran. tests: what it was told to run. status: its exit status. It, or the machine it ran in, may
+    have died before it wrote its report, or after; end: why, as far as anybody said."""
 
     tests: tuple[str, ...]
     report: Path
@@ -53,6 +53,12 @@ class Sitting:
     @property
     def died(self) -> bool:
         return not self.report.exists()
+
+    @property
+    def afterwards(self) -> list[str]:
+        """A line if all its tests ended, and only then its machine died: what they said holds."""
+        what = " ".join(self.tests)
+        return [f"unsteady: after all tests of {what}: {self.end}"] if self.end and not self.died else []
 
 
 def counted(sitting: Sitting) -> Outcome:
@@ -64,8 +70,10 @@ def counted(sitting: Sitting) -> Outcome:
             tests += int(suite.get("tests", 0))
             failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             skipped += int(suite.get("skipped", 0))
-    words = (*(guilty(test, why) for test, why in failures(report).items()), *left_out(report))
-    return Outcome(tests - failed - skipped, failed, skipped, broken=int(bool(status) and not failed), words=words)
+    late = sitting.afterwards
+    words = (*(guilty(test, why) for test, why in failures(report).items()), *late, *left_out(report))
+    broken = int(bool(status) and not failed and not late)
+    return Outcome(tests - failed - skipped, failed, skipped, broken=broken, unsteady=len(late), words=words)
 
 
 def guilty(test: str, why: str) -> str:

@@ -140,8 +140,23 @@ def test_a_pytest_that_dies_twice_failed(tmp_path):
 
 
 def test_many_that_died_are_no_accident(tmp_path):
-    dead = [Sitting(("tests/test_b.py",), tmp_path / "none", 137)] * 3
-    assert heard_again(tmp_path, lambda _: dead, never) == Outcome(broken=3)
+    dead = [Sitting(("tests/test_b.py",), tmp_path / "none", 137)] * 4
+    assert heard_again(tmp_path, lambda _: dead, never) == Outcome(broken=4)
+
+
+def test_a_machine_that_dies_after_its_tests_is_named_and_spoils_nothing(tmp_path):
+    def first(folder, bad):
+        (sat,) = report(folder, ["one"], bad)
+        return [Sitting(sat.tests, sat.report, 1, "the machine died: panic")]
+
+    words = "unsteady: after all tests of one: the machine died: panic"
+    assert heard_again(tmp_path, lambda folder: first(folder, {}), never) == Outcome(
+        passed=1, unsteady=1, words=(words,)
+    )
+    outcome = heard_again(
+        tmp_path, lambda folder: first(folder, {"two": "once"}), lambda _, folder: report(folder, ["two"], {})
+    )
+    assert outcome == Outcome(passed=2, unsteady=2, words=("unsteady: tests/test_a.py::two: once more", words))
 
 
 def test_a_pytest_that_failed_otherwise_is_not_heard_again(tmp_path):
