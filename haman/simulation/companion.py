@@ -91,7 +91,7 @@ class Companion:
         self._patience = 10.0
         self._born = self._beat = timeline.now
         self._config: ElectorConfig | None = None
-        self._checked = True  # the servers, since the last fault
+        self._faulty: set[str] = set()  # routers
         self.arbiter: arbitration.Asking | None = None
         self.pid: int | None = None
         self.failures = 0
@@ -114,10 +114,9 @@ class Companion:
     def send(self, message: Message) -> None:
         if isinstance(message, Roles):
             self._elder.reported(message)
-            if self.pid is not None and any(report.role is Role.FAULT for report in message.roles):
-                self._checked = False
-            elif self.pid is not None and not self._checked:
-                self._checked = True
+            faulty = {report.router for report in message.roles if report.role is Role.FAULT}
+            back, self._faulty = self._faulty - faulty, faulty
+            if self.pid is not None and back:  # their servers were checked since
                 self._later(BOOT, self.report)
         if self.pid is None:
             return
