@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-MOST_HEARD_AGAIN: Final = 8
+MOST_HEARD_AGAIN: Final = 24
 """Failures; more of them are no accident of the machine's."""
 
 HEARINGS: Final = 3

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from haman.lab.hearings import heard_again
+from haman.lab.hearings import MOST_HEARD_AGAIN, heard_again
 from haman.lab.reports import Outcome, Sitting
 
 
@@ -88,10 +88,10 @@ def test_a_second_hearing_that_does_not_come_about_acquits_nobody(tmp_path):
 
 
 def test_of_many_failures_none_is_heard_again_and_each_is_told(tmp_path, capsys):
-    bad = {f"test_{number}": "broken" for number in range(9)}
+    bad = {f"test_{number}": "broken" for number in range(MOST_HEARD_AGAIN + 1)}
     outcome = heard_again(tmp_path, lambda folder: report(folder, [], bad), never)
-    assert (outcome.failed, len(outcome.words)) == (9, 9)
-    assert capsys.readouterr().out.count("____ tests/test_a.py::test_") == 9
+    assert outcome.failed == len(outcome.words) == len(bad)
+    assert capsys.readouterr().out.count("____ tests/test_a.py::test_") == len(bad)
 
 
 def test_what_a_pytest_that_died_was_told_to_run_is_run_again_and_it_is_said(tmp_path):
