@@ -6,11 +6,11 @@ import contextlib
 import os
 import socket
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from haman.director.ask import ask
 from haman.errors import Unreachable
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,10 +70,7 @@ class Site:
             return {}
 
     def until(self, condition: Callable[[], object]) -> None:
-        begin = time.monotonic()
-        while not condition():
-            assert time.monotonic() - begin < PATIENCE, "did not come true\n" + self.log()
-            time.sleep(0.02)
+        until(condition, PATIENCE, logs=[self.directory / "lb1.log"])
 
     def log(self) -> str:
         file = self.directory / "lb1.log"

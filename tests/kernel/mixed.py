@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import yaml
 
 from haman.director.ask import ask
 from haman.errors import Unreachable
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +116,4 @@ class Pair:
 
     def until(self, what: str, condition: Callable[[], bool], within: float = 60.0) -> float:
         """Seconds it took; fails with both logs when it does not come true."""
-        begin = time.monotonic()
-        while not condition():
-            if time.monotonic() - begin > within:
-                logs = [f"-- {side.host.name}\n{side.log.read_text()[-3000:]}" for side in (self.haman, self.peer)]
-                pytest.fail(f"{what}: not within {within:g} s\n" + "\n".join(logs))
-            time.sleep(0.01)
-        return time.monotonic() - begin
+        return until(condition, within, what=what, logs=[side.log for side in (self.haman, self.peer)])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from haman.director.ask import ask
 from haman.errors import Unreachable
 from haman.lab.stories import callers, servers
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,10 +148,7 @@ class Office:
         return contextlib.closing(callers.Asker(self.client, VIP, port))
 
     def until(self, condition: Callable[[], object], within: float = 60.0) -> None:
-        deadline = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < deadline, "did not come true\n" + (self.directory / "lb1.log").read_text()[-5000:]
-            time.sleep(0.02)
+        until(condition, within, logs=[self.directory / "lb1.log"])
 
 
 def flows(stream: socket.socket, chunks: int = 3) -> bool:

@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from haman.director.ask import ask
 from haman.errors import Unreachable
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     import socket
@@ -94,10 +94,4 @@ class Pair:
 
     def until(self, condition: Callable[[], object], within: float = 60.0) -> float:
         """Seconds it took."""
-        begin = time.monotonic()
-        while not condition():
-            assert time.monotonic() - begin < within, "did not come true\n" + "\n".join(
-                f"{name}:\n{self.log(name)[-3000:]}" for name in self.processes
-            )
-            time.sleep(0.02)
-        return time.monotonic() - begin
+        return until(condition, within, logs=map(self.log_file, self.processes))

@@ -18,9 +18,10 @@ import pytest
 from haman.lab.hosts import Host, Network
 from haman.model.elector import Readiness, Stopping
 from tests.director.support import Elector
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.kernel
@@ -121,15 +122,6 @@ def int_address(address: str) -> str:
     return socket.inet_aton(address).hex().upper()
 
 
-def until(condition: Callable[[], bool], within: float = 30.0) -> float:
-    """Seconds it took."""
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < within, "did not come true"
-        time.sleep(0.005)
-    return time.monotonic() - begin
-
-
 BOTH = {"10.0.0.11": 1, "10.0.0.12": 1}
 
 
@@ -183,7 +175,7 @@ def test_a_dead_server_leaves_in_time_and_returns(bench: Bench) -> None:
     bench.start()
     bench.serving()
     bench.die("rs2")
-    assert until(lambda: bench.table() == {"10.0.0.11": 1}) <= DETECTION
+    assert until(lambda: bench.table() == {"10.0.0.11": 1}, every=0.005) <= DETECTION
     bench.serve("rs2")
     until(lambda: bench.table() == BOTH)
 
@@ -192,7 +184,7 @@ def test_a_frozen_host_leaves_in_time(bench: Bench) -> None:
     bench.start()
     bench.serving()
     bench.servers["rs1"].cut("eth0")
-    assert until(lambda: bench.table() == {"10.0.0.12": 1}) <= DETECTION + 0.1
+    assert until(lambda: bench.table() == {"10.0.0.12": 1}, every=0.005) <= DETECTION + 0.1
 
 
 def test_a_flushed_table_is_back_within_a_second_and_foreign_services_stay(bench: Bench) -> None:
@@ -203,7 +195,7 @@ def test_a_flushed_table_is_back_within_a_second_and_foreign_services_stay(bench
     time.sleep(1)  # several looks
     assert "10.9.9.9:99" in bench.host.run("ipvsadm", "-Sn").stdout
     bench.host.run("ipvsadm", "-C")
-    assert until(lambda: bench.table() == BOTH) <= 1.0
+    assert until(lambda: bench.table() == BOTH, every=0.005) <= 1.0
     bench.elector.send(Stopping())
     _, errors = bench.end()
     assert "drift tcp 10.0.0.100:80: missing -> repaired" in errors
@@ -241,7 +233,7 @@ def test_a_dead_electors_vip_leaves_the_nic_and_stays_on_lo(bench: Bench) -> Non
     bench.host.run("ip", "address", "add", f"{VIP}/32", "dev", "lo")
     time.sleep(1)  # the director opens what it needs for this a little after its start
     bench.elector.close()
-    assert until(lambda: VIP not in bench.addresses("eth0")) < 0.5
+    assert until(lambda: VIP not in bench.addresses("eth0"), every=0.005) < 0.5
     code, errors = bench.end()
     assert code == 1
     assert f"removed {VIP}/24 on eth0" in errors
@@ -258,7 +250,7 @@ def test_a_silent_elector_is_a_dead_one(bench: Bench) -> None:
     for _ in range(10):
         bench.elector.beat(0.25)
         time.sleep(0.05)
-    assert until(lambda: VIP not in bench.addresses("eth0")) < 0.25 + 0.4
+    assert until(lambda: VIP not in bench.addresses("eth0"), every=0.005) < 0.25 + 0.4
     assert bench.end()[0] == 1
 
 

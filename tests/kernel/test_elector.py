@@ -8,16 +8,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from haman.lab.hosts import Host, Network
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from haman.lab.processes import Process
 
@@ -59,15 +59,6 @@ class Node:
 
     def silent(self) -> bool:
         return f"{VIP}/32" in self.host.run("ip", "-4", "-brief", "address", "show", "dev", "lo").stdout
-
-
-def until(condition: Callable[[], bool], within: float = 60.0) -> float:
-    """Seconds it took; fails when it does not come true."""
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < within, "did not come true"
-        time.sleep(0.005)
-    return time.monotonic() - begin
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ ready by the real `haman realserver`, and a client behind a router; TCP and UDP,
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from haman.director.ask import ask
 from haman.errors import Unreachable
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,10 +171,12 @@ class Site:
             ports = ("8080", "5353") if nat else ("80", "53")
             output = self.directory / f"{name}.log"
             host.spawn(sys.executable, "-c", SERVER, name, *ports, *hosts, log=output)
-            self.until(lambda output=output: "serving" in output.read_text(), output)
-        self.until(self._active, log)
+            until(lambda output=output: "serving" in output.read_text(), 90, logs=[output])
+        until(self._active, 90, logs=[log])
         for vip in VIPS.values():  # the announcement has reached the router
-            self.until(lambda vip=vip: self.client.run("ping", "-c1", "-W1", vip, check=False).returncode == 0, log)
+            until(
+                lambda vip=vip: self.client.run("ping", "-c1", "-W1", vip, check=False).returncode == 0, 90, logs=[log]
+            )
 
     def _own(self, host: Host) -> list[str]:
         words = host.run("ip", "-o", "address", "show", "dev", "eth0", "scope", "global").stdout.split()
@@ -186,12 +188,6 @@ class Site:
         except Unreachable:
             return False
         return bool(status["routers"][0]["holds"] and status["kernel"]["loaded"])
-
-    def until(self, condition, log: Path, within: float = 90.0) -> None:
-        end = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < end, log.read_text()[-3000:]
-            time.sleep(0.05)
 
     def answers(self, vip: str) -> list[str]:
         return self.client.run(

@@ -146,9 +146,7 @@ def test_a_stopped_program_says_how_it_ended_and_its_log_holds_both_streams(pair
     log = tmp_path / "log"
     script = "trap 'echo bye; exit 7' TERM; echo $GREETING >&2; while :; do sleep 0.01; done"
     process = one.spawn("bash", "-c", script, log=log, env={"GREETING": "hello"})
-    deadline = time.monotonic() + 10
-    while "hello" not in log.read_text():
-        assert time.monotonic() < deadline
+    until("its greeting", lambda: "hello" in log.read_text(), 10)
     assert process.stop() == 7
     assert log.read_text() == "hello\nbye\n"
 

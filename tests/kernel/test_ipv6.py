@@ -10,9 +10,10 @@ import yaml
 
 from haman.lab.hosts import Host, Network
 from tests.kernel.mixed import Haman
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.kernel
@@ -61,14 +62,6 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def until(what: str, condition: Callable[[], bool], side: Haman, within: float = 60.0) -> None:
-    begin = time.monotonic()
-    while not condition():
-        if time.monotonic() - begin > within:
-            pytest.fail(f"{what}: not within {within:g} s\n{side.log.read_text()[-3000:] if side.log.exists() else ''}")
-        time.sleep(0.01)
-
-
 def shown(side: Haman, device: str) -> str:
     """The VIP on a device, with its flags, as ip(8) shows it."""
     lines = side.host.run("ip", "-6", "-oneline", "address", "show", "dev", device, "to", VIP).stdout
@@ -88,8 +81,8 @@ def test_the_vip_is_usable_at_once_and_no_source(sides: list[Haman], file: Path)
     first, second, neighbour = sides
     for side in (first, second):
         side.begin(file)
-    until("lb1 is active", lambda: bool(shown(first, "eth0")), first)
-    until("lb2 stands by", second.standby, second)
+    until(lambda: bool(shown(first, "eth0")), what="lb1 is active", logs=[first.log])
+    until(second.standby, what="lb2 stands by", logs=[second.log])
     assert f"{VIP}/64" in shown(first, "eth0")
     assert as_made(shown(first, "eth0"))
     assert f"{VIP}/128" in shown(first, "lo")
@@ -105,7 +98,7 @@ def test_the_vip_is_usable_at_once_and_no_source(sides: list[Haman], file: Path)
 
     assert macs[0] in known()
     first.stop()
-    until("the neighbour was told", lambda: macs[1] in known(), second, 3.0)
+    until(lambda: macs[1] in known(), 3.0, what="the neighbour was told", logs=[second.log])
     neighbour.host.run("ping", "-6", "-c1", "-W2", VIP)
 
 
@@ -113,14 +106,18 @@ def test_without_a_link_local_address_it_waits_and_says_so(sides: list[Haman], f
     side = sides[0]
     side.host.sysctl("net/ipv6/conf/eth0/disable_ipv6", 1)
     side.begin(file)
-    until("it waits", lambda: router(side)["role"] == "fault", side)
+    until(lambda: router(side)["role"] == "fault", what="it waits", logs=[side.log])
     assert "address" in router(side)["why"]
     side.host.sysctl("net/ipv6/conf/eth0/disable_ipv6", 0)
-    until("it is active", lambda: router(side)["role"] == "active" and bool(shown(side, "eth0")), side)
+    until(lambda: router(side)["role"] == "active" and bool(shown(side, "eth0")), what="it is active", logs=[side.log])
     side.host.sysctl("net/ipv6/conf/eth0/disable_ipv6", 1)
-    until("it gives up", lambda: router(side)["role"] == "fault", side)
+    until(lambda: router(side)["role"] == "fault", what="it gives up", logs=[side.log])
     side.host.sysctl("net/ipv6/conf/eth0/disable_ipv6", 0)
-    until("it is active again", lambda: router(side)["role"] == "active" and bool(shown(side, "eth0")), side)
+    until(
+        lambda: router(side)["role"] == "active" and bool(shown(side, "eth0")),
+        what="it is active again",
+        logs=[side.log],
+    )
 
 
 def test_another_machine_with_our_link_local_address_is_named(sides: list[Haman], file: Path) -> None:
@@ -130,10 +127,10 @@ def test_another_machine_with_our_link_local_address_is_named(sides: list[Haman]
     other.host.ip(f"address add {address} dev eth0 nodad")
     side.host.ip(f"address del {address} dev eth0", f"address add {address} dev eth0")
     side.begin(file)
-    until("it says who", lambda: "another machine has fe80" in router(side)["why"], side)
+    until(lambda: "another machine has fe80" in router(side)["why"], what="it says who", logs=[side.log])
     other.host.ip(f"address del {address} dev eth0")
     side.host.ip(f"address del {address} dev eth0", f"address add {address} dev eth0")
-    until("it is active", lambda: router(side)["role"] == "active", side)
+    until(lambda: router(side)["role"] == "active", what="it is active", logs=[side.log])
 
 
 def test_a_vip_that_failed_its_check_is_made_anew(sides: list[Haman], file: Path) -> None:
@@ -141,8 +138,8 @@ def test_a_vip_that_failed_its_check_is_made_anew(sides: list[Haman], file: Path
     side, other = sides[0], sides[1]
     other.host.add_address("eth0", f"{VIP}/64")
     side.host.ip(f"address add {VIP}/64 dev eth0")
-    until("the kernel finds out", lambda: "dadfailed" in shown(side, "eth0"), other)
+    until(lambda: "dadfailed" in shown(side, "eth0"), what="the kernel finds out", logs=[other.log])
     side.begin(file)
-    until("it is as haman makes it", lambda: as_made(shown(side, "eth0")), side)
+    until(lambda: as_made(shown(side, "eth0")), what="it is as haman makes it", logs=[side.log])
     time.sleep(1.0)
     assert as_made(shown(side, "eth0")), "and it stays so"

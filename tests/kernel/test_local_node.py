@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import pytest
 
 from haman.director.ask import ask
 from haman.errors import Unreachable
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from haman.lab.hosts import Host, Network
@@ -63,10 +63,7 @@ def hosts(network: Network, tmp_path: Path) -> tuple[Host, Host]:
     director = network.host("lb1", {"eth0": (lan, ["10.0.0.1/24", "10.0.0.100/32"])})
     log = tmp_path / "server"
     director.spawn(sys.executable, "-c", SERVER, log=log)
-    end = time.monotonic() + 60
-    while "serving" not in log.read_text():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: "serving" in log.read_text(), logs=[log])
     return director, network.host("client", {"eth0": (lan, "10.0.0.9/24")})
 
 
@@ -143,10 +140,7 @@ services:
 """)
     log = tmp_path / "log"
     director.spawn(sys.executable, "-m", "haman", "run", "--config", file, "--node", "lb1", log=log)
-    end = time.monotonic() + 60
-    while not _serves(director):
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
+    until(lambda: _serves(director), logs=[log])
     assert asked(client) == [answer] * 2
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kernel.patience import until
 from tests.kernel.test_forwarding import CASES, configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from haman.lab.hosts import Host, Network
@@ -44,13 +43,6 @@ def state(host: Host) -> dict[str, list[str]]:
 def _plain(line: str) -> str:
     """Without numbers that are never the same twice."""
     return " ".join(line.partition(" ")[2].partition("valid_lft")[0].partition("permaddr")[0].split())
-
-
-def until(condition: Callable[[], object], log: Path | None = None) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, log.read_text() if log else "did not come true"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -152,31 +144,32 @@ def test_it_stays_and_puts_back_what_is_removed(host: Host, tmp_path: Path) -> N
     complete = state(host)
     host.run(*HAMAN, "--undo")
     process = host.spawn(*HAMAN, file, "--stay", log=log)
-    until(there, log)
+    until(there, logs=[log])
     host.ip("address del 10.0.0.100/32 dev haman-ipip")
-    until(there, log)
+    until(there, logs=[log])
     host.ip("link del haman-ipip")
-    until(there, log)
+    until(there, logs=[log])
     host.sysctl("net/ipv4/conf/haman-ipip/rp_filter", 1)
-    until(lambda: host.read("/proc/sys/net/ipv4/conf/haman-ipip/rp_filter") == "2\n", log)
+    until(lambda: host.read("/proc/sys/net/ipv4/conf/haman-ipip/rp_filter") == "2\n", logs=[log])
     host.sysctl("net/ipv4/conf/all/arp_ignore", 0)
-    until(there, log)
+    until(there, logs=[log])
     assert "missing or changed: add 10.0.0.100/32 on haman-ipip" in log.read_text()
 
     process.signal(signal.SIGKILL)  # a crash leaves all in place, and the next one takes it up
     process.wait(10)
     assert there()
     process = host.spawn(*HAMAN, file, "--stay", log=log)
-    until(lambda: log.read_text().count("wanted: 2 addresses, 2 tunnel devices") == 2, log)
+    until(lambda: log.read_text().count("wanted: 2 addresses, 2 tunnel devices") == 2, logs=[log])
 
     file.write_text("cluster: {")  # a mistake changes nothing
     process.signal(signal.SIGHUP)
-    until(lambda: "was not taken up" in log.read_text(), log)
+    until(lambda: "was not taken up" in log.read_text(), logs=[log])
     assert there()
     write(tmp_path, "gre, checksum")
     process.signal(signal.SIGHUP)
     until(
-        lambda: "haman-gre" in host.run("ip", "link").stdout and "haman-ipip" not in host.run("ip", "link").stdout, log
+        lambda: "haman-gre" in host.run("ip", "link").stdout and "haman-ipip" not in host.run("ip", "link").stdout,
+        logs=[log],
     )
 
     process.signal(signal.SIGTERM)

@@ -5,7 +5,6 @@ what is forwarded, and what a takeover looks like on the wire. docs/reference/rf
 from __future__ import annotations
 
 import socket
-import time
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from haman.wire import ndp, vrrp
 from haman.wire.advertisement import GROUPS, Advertisement
 from haman.wire.packet import Packet
 from tests.kernel.mixed import LINK_LOCAL_VIP, VIP, VIP6, Haman
+from tests.kernel.patience import until
 from tests.wire.dissector import complaints, framed, read
 
 if TYPE_CHECKING:
@@ -124,11 +124,7 @@ class Scene:
             side.begin(file)
 
     def until(self, condition: Callable[[], object], within: float = 60.0) -> None:
-        begin = time.monotonic()
-        while not condition():
-            if time.monotonic() - begin > within:
-                pytest.fail("did not come true\n" + "\n".join(side.log.read_text()[-3000:] for side in self.sides))
-            time.sleep(0.02)
+        until(condition, within, logs=[side.log for side in self.sides])
 
     def ask(self, vip: str) -> None:
         """Forget who had it, and ask the segment anew."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +13,9 @@ import pytest
 from haman.director.ask import ask
 from haman.errors import Unreachable
 from tests.docs.pages import ROOT, blocks
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from haman.lab.hosts import Host, Network
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
 BLOCKS = [block.text for block in blocks(ROOT / "docs/tutorial.md")]
 HAMAN = (sys.executable, "-m", "haman")
 CURL = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=1).read().decode(), end='')"
-
-
-def until(condition: Callable[[], object], logs: Path, within: float = 60.0) -> None:
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, "did not come true\n" + "\n".join(
-            f"{log.name}:\n{log.read_text()[-3000:]}" for log in logs.glob("*.log")
-        )
-        time.sleep(0.02)
 
 
 def role(host: Host) -> str:
@@ -66,6 +56,7 @@ def test_what_the_tutorial_tells(network: Network, file: Path, tmp_path: Path) -
     lan = network.segment("lan")
     boxes = {name: network.host(name, {"eth0": (lan, f"10.0.0.{n}/24")}) for n, name in ((1, "box1"), (2, "box2"))}
     client = network.host("client", {"eth0": (lan, "10.0.0.9/24")})
+    logs = [tmp_path / f"{name}.log" for name in boxes]
 
     def start(name: str) -> Process:
         return boxes[name].spawn(*HAMAN, "run", "--config", str(file), log=tmp_path / f"{name}.log")
@@ -80,10 +71,10 @@ def test_what_the_tutorial_tells(network: Network, file: Path, tmp_path: Path) -
     assert "this machine is director box1" in checked
 
     first = start("box1")  # 4. Start
-    until(lambda: role(boxes["box1"]) == "active", tmp_path)
+    until(lambda: role(boxes["box1"]) == "active", logs=logs)
     start("box2")
-    until(lambda: [role(box) for box in boxes.values()] == ["active", "standby"], tmp_path)
-    until(lambda: all(box.run(*HAMAN, "status", check=False).returncode == 0 for box in boxes.values()), tmp_path)
+    until(lambda: [role(box) for box in boxes.values()] == ["active", "standby"], logs=logs)
+    until(lambda: all(box.run(*HAMAN, "status", check=False).returncode == 0 for box in boxes.values()), logs=logs)
     assert "10.0.0.100" in boxes["box1"].run("ip", "address", "show", "eth0").stdout
     assert "10.0.0.100" not in boxes["box2"].run("ip", "address", "show", "eth0").stdout
     for box in boxes.values():
@@ -98,14 +89,14 @@ def test_what_the_tutorial_tells(network: Network, file: Path, tmp_path: Path) -
     assert {get(client) for _ in range(12)} == {"box1", "box2"}
     assert "standby -> active" in boxes["box2"].run(*HAMAN, "history", "public").stdout
     start("box1")
-    until(lambda: role(boxes["box1"]) == "standby" and active_peer(boxes["box1"]), tmp_path)
+    until(lambda: role(boxes["box1"]) == "standby" and active_peer(boxes["box1"]), logs=logs)
 
     for pid in boxes["box2"].processes():  # 7. Switch one box off
         if pid != os.getpid():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     boxes["box2"].cut("eth0")
-    until(lambda: role(boxes["box1"]) == "active", tmp_path)
-    until(lambda: [get(client) for _ in range(12)] == ["box1"] * 12, tmp_path)
+    until(lambda: role(boxes["box1"]) == "active", logs=logs)
+    until(lambda: [get(client) for _ in range(12)] == ["box1"] * 12, logs=logs)
     assert "nothing heard from 10.0.0.2" in boxes["box1"].run(*HAMAN, "why", "public").stdout
     assert "box2" in boxes["box1"].run(*HAMAN, "why", "hello").stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import pytest
 from haman.director.ask import ask
 from haman.errors import Unreachable
 from haman.lab.workload import program
+from tests.kernel.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +81,7 @@ class Site:
         return {}
 
     def until(self, condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 90
-        while not condition():
-            assert time.monotonic() < end, self.log.read_text()[-4000:]
-            time.sleep(0.05)
+        until(condition, 90.0, logs=[self.log])
 
 
 class Client:
@@ -189,9 +186,8 @@ def test_what_is_scheduled_packet_by_packet_cannot_be_translated(network: Networ
         director.run("ipvsadm", "-A", "-u", f"{VIP}:{ECHO}", "-s", "rr", *flag)
         director.run("ipvsadm", "-a", "-u", f"{VIP}:{ECHO}", "-r", f"10.0.0.11:{ECHO}", "-m")
         asker = Client(client, ECHO)
-        end = time.monotonic() + 60
-        while not flag and not asker.ask():  # until the server listens
-            assert time.monotonic() < end
+        if not flag:
+            until(asker.ask, what="the server listens")
         answers[flag] = [asker.ask() for _ in range(3)]
         asker.close()
     assert answers == {(): ["rs1"] * 3, ("-o",): [""] * 3}
