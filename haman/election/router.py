@@ -425,10 +425,12 @@ class Router:
         if self.config.arbiter is None or not isinstance(self.state, Standby) or not gate.needed(self.state):
             return None
         standby, interval = self.state, self._interval(self.state)
-        if standby.asked is not None:
-            return gate.again_at(standby.asked, interval)
         due = gate.asked_at(standby.active_down_at, self._skew(interval), interval)
-        return due if standby.preempt_at is None else min(due, standby.preempt_at)
+        if standby.asked is None:
+            return due if standby.preempt_at is None else min(due, standby.preempt_at)
+        again = gate.again_at(standby.asked, interval)
+        # What was asked of a router that lives says nothing of its silence: that is asked as soon as others ask it.
+        return min(due, again) if standby.living and due > standby.asked else again
 
     def _questioned(self, standby: Standby, now: float) -> Standby:
         peer = standby.peer

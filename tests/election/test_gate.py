@@ -274,3 +274,22 @@ def test_a_yes_about_a_living_one_is_none_about_its_silence() -> None:
     assert of.state.asked is not None
     of.handle(yes(of.state.asked), 9.0)
     assert of.role is Role.ACTIVE
+
+
+def test_the_first_question_about_a_silence_does_not_wait_for_its_turn() -> None:
+    """Questions are a tenth of a second apart, and with these intervals a whole silence takes less: a standby that has
+    been waiting for its preemption asks about the silence no later than those that have not."""
+    of = standby(arbiter=ARBITER, advert_interval=0.02, preempt=Preempt(allowed=True, after=60.0))
+    run(of, 0.05)
+    assert isinstance(of.state, Standby)
+    assert of.state.asked is not None, "about its own start"
+    last = 0.0
+    for hundredths in range(6, 26, 2):
+        last = hundredths / 100
+        run(of, last)
+        of.handle(heard(50, interval=0.02), last)
+    assert of.state.living
+    while not any(isinstance(effect, Ask) and not effect.living for effect in of.handle(Tick(), of.deadline or 9.0)):
+        assert of.deadline is not None
+        assert of.deadline < 9.0
+    assert of.state.asked == pytest.approx(last + 1.5 * 0.02)
