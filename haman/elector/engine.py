@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from haman.model.trackers import Verdict
     from haman.wire.packet import Packet
 
+UNCONFIGURED = 1.0
+"""Seconds that stand for an interval until the first router is known."""
+
 
 class World(Protocol):
     """What the engine needs done. All of it returns at once."""
@@ -124,7 +127,7 @@ class Engine:
         return self._stopping and all(router.role is Role.STOPPED for router in self._routers.values())
 
     def shortest_interval(self) -> float:
-        return min((router.config.advert_interval for router in self._routers.values()), default=1.0)
+        return min((router.config.advert_interval for router in self._routers.values()), default=UNCONFIGURED)
 
     def playing(self) -> ElectorConfig | None:
         """The configuration, and what an earlier one left that still serves until its successor speaks. The same

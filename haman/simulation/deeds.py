@@ -259,7 +259,7 @@ def _accept(world: World, names: Sequence[str]) -> None:
     host = world.hosts[names[0]]
     if host.refusing:
         host.refusing = False
-        world.shaken[names[0]] = world.now + RETRIED
+        world.shake(names[0], during=RETRIED)
 
 
 def _director(world: World, names: Sequence[str]) -> None:
@@ -282,7 +282,7 @@ def _cure(world: World, names: Sequence[str]) -> None:
     host = world.hosts[names[0]]
     if host.crippled:
         host.crippled = False
-        world.shaken[names[0]] = world.now + RESTARTED
+        world.shake(names[0], during=RESTARTED)
 
 
 def _unready(world: World, names: Sequence[str]) -> None:

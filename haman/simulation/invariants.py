@@ -15,6 +15,7 @@ from haman.director.arbiter import SHORTEST
 from haman.election.confirmation import RECHECK
 from haman.election.gate import OFTEN
 from haman.elector.child import BACK_OFF
+from haman.elector.engine import UNCONFIGURED
 from haman.elector.process import GIVE_UP, patience
 from haman.model.kernel import BACKUP_ONLY
 from haman.model.transition import Role
@@ -59,7 +60,8 @@ def one_active(world: World) -> Iterator[Found]:
 
 def one_holder(world: World) -> Iterator[Found]:
     """Beside the active director nobody who hears it has the VIP on a NIC for longer than until the advertisement that
-    ends it, and a linger. Whose elector stands still is disarmed by its director, after its patience."""
+    ends it, and a linger. Whose elector stands still is disarmed by its director, after its patience; that with one
+    that has not heard of its configuration yet is longer."""
     crossing = interval(world) + 2 * world.longest_delay + SLACK
     for routers in world.setup.elections:
         wiring, speakers = world.wiring[routers[0]], world.active(routers[0])
@@ -72,7 +74,8 @@ def one_holder(world: World) -> Iterator[Found]:
                     continue
                 bound = crossing + world.setup.linger + 2 * BOOT
                 if life is None or life.frozen:
-                    bound += patience(interval(world))
+                    known = life is None or life.roles
+                    bound += patience(interval(world) if known else max(interval(world), UNCONFIGURED))
                 yield Found(("one holder", router, active, other), bound, peace(world, active, other))
 
 

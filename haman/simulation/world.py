@@ -161,10 +161,11 @@ class World:
         self.reclaim(name)
         return slice_of(self.setups[name], name, self.generation[name])
 
-    def shake(self, *names: str) -> None:
-        """What befalls these directors; the bounds begin anew for whatever has to do with them."""
+    def shake(self, *names: str, during: float = 0.0) -> None:
+        """What befalls these directors, and for so many seconds has not ended; the bounds begin anew for whatever has
+        to do with them."""
         for name in (each for each in names if each != ARBITER):
-            self.shaken[name] = max(self.shaken[name], self.now)
+            self.shaken[name] = max(self.shaken[name], self.now + during)
         self.version += 1
 
     def leader_of(self, router: str) -> str:
