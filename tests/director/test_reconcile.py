@@ -464,7 +464,8 @@ def test_the_packet_filters_table_comes_before_the_servers_and_is_restored_and_k
     again.run(lambda: again.until(again.is_level))
     assert paper.asked == []
     plain = Bench(paper)  # nothing needs it any more, and it was ours
-    plain.run(lambda: plain.until(lambda: plain.is_level() and not paper.kernel.tables))
+    plain.run(lambda: plain.until(lambda: plain.is_level() and TableKey() not in plain.reconciler.remembered))
+    assert not paper.kernel.tables
     looks = paper.filter_looks
     last = Bench(paper)
     last.run(lambda: last.until(last.is_level))
