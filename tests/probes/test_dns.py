@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from haman.model.checks import DnsProbe
+from haman.probes.dns import Examiner
 from haman.probes.outcome import Outcome
 from haman.wire import dns
 from tests.probes.datagrams import replying
@@ -108,6 +109,31 @@ def test_answers(probe: DnsProbe, behaviour: Any, outcome: Outcome, words: str) 
     with replying(behaviour) as port:
         result = asyncio.run(ask(question(port, probe, timeout=1.0)))
     assert (result.outcome, result.words) == (outcome, words)
+
+
+LONG = b"".join(b"\x01" + sign.encode() for sign in "ab" * 60) + b"\0"
+"""A name of 120 labels."""
+
+
+@pytest.mark.parametrize(
+    ("count", "outcome", "words"),
+    [
+        (200, Outcome.WRONG_ANSWER, "w.example is missing among a.b."),
+        (4000, Outcome.BAD_MESSAGE, "its names are longer together than any message"),
+    ],
+)
+def test_names_that_compression_makes_many_of_cost_no_more_than_a_message(
+    count: int, outcome: Outcome, words: str
+) -> None:
+    examiner = Examiner(DnsProbe(name="example", type=5, answers=("w.example",)))
+    query = examiner.query()
+    begin = len(query) + 12
+    many = (record(LONG, 1), *(record(struct.pack("!H", 0xC000 | begin), 5) for _ in range(count)))
+    packet = answer(query, *many)
+    head = examiner.head(packet)
+    assert isinstance(head, dns.Head)
+    found, detail = examiner.judge(packet, head)
+    assert (found, words in detail) == (outcome, True)
 
 
 def test_what_is_asked_and_with_a_new_id_each_time() -> None:
