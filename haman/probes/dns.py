@@ -32,6 +32,9 @@ IDS = 32
 RECORDS = 4
 """Answers that are told when others were expected."""
 
+LETTERS = 80
+"""Of each of them, at most."""
+
 UNPACKED = 65535
 """Letters that compressed names may add to the answers of one message, as many as it can have bytes. It has room for
 thousands of names of 255 bytes each, which take seconds to write out."""
@@ -78,7 +81,8 @@ class Examiner:
         if head.truncated:
             return Outcome.TRUNCATED, f"{missing[0]} is not in what there was room for"
         more = f" and {len(said) - RECORDS} more" if len(said) > RECORDS else ""
-        return Outcome.WRONG_ANSWER, f"{missing[0]} is missing among {', '.join(said[:RECORDS]) or 'no records'}{more}"
+        told = ", ".join(map(_told, said[:RECORDS])) or "no records"
+        return Outcome.WRONG_ANSWER, f"{missing[0]} is missing among {told}{more}"
 
     def _serial(self, packet: bytes, head: Head, found: list[dns.Record], minimum: int) -> tuple[Outcome, str]:
         if not found:
@@ -98,6 +102,12 @@ def _shown(packet: bytes, found: list[dns.Record]) -> Iterator[str]:
         if room < 0:
             raise BadPacket(dns.Reason.NAMES)
         yield text
+
+
+def _told(text: str) -> str:
+    """For people and the log: the server may have written anything."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:LETTERS])
+    return f"{shown}..." if len(text) > LETTERS else shown
 
 
 class DnsProber(DatagramProber):

@@ -111,6 +111,22 @@ def test_answers(probe: DnsProbe, behaviour: Any, outcome: Outcome, words: str) 
     assert (result.outcome, result.words) == (outcome, words)
 
 
+@pytest.mark.parametrize(
+    ("type", "data", "words"),
+    [
+        (16, b"\x05a\n\x1b[m", "ok is missing among a??[m"),
+        (16, b"\xff" + b"\xff\n\x1b" * 85, "ok is missing among " + "\\xff??" * 13 + "\\x..."),
+        (99, b"\0" * 40000, "ok is missing among \\# 40000 " + "0" * 71 + "..."),
+    ],
+)
+def test_of_answers_nothing_is_told_that_is_long_or_cannot_be_printed(type: int, data: bytes, words: str) -> None:
+    examiner = Examiner(DnsProbe(name="example", type=type, answers=("ok",)))
+    packet = answer(examiner.query(), record(data, type))
+    head = examiner.head(packet)
+    assert isinstance(head, dns.Head)
+    assert examiner.judge(packet, head) == (Outcome.WRONG_ANSWER, words)
+
+
 LONG = b"".join(b"\x01" + sign.encode() for sign in "ab" * 60) + b"\0"
 """A name of 120 labels."""
 
