@@ -35,6 +35,9 @@ RECORDS = 4
 LETTERS = 80
 """Of each of them, at most."""
 
+ODD = 64
+"""Messages over one connection that answer something else: who says as many will not come to the point."""
+
 UNPACKED = 65535
 """Letters that compressed names may add to the answers of one message, as many as it can have bytes. It has room for
 thousands of names of 255 bytes each, which take seconds to write out."""
@@ -165,12 +168,14 @@ class DnsStreamProber(StreamProber):
         self._unsent = b""
         self._read = b""
         self._odd = ""
+        self._passed_over = 0
 
     def connected(self, sock: socket.SocketType) -> None:
         query = self._examiner.query()
         self._unsent = struct.pack("!H", len(query)) + query
         self._read = b""
         self._odd = ""
+        self._passed_over = 0
         self.writable(sock)
 
     def writable(self, sock: socket.SocketType) -> None:
@@ -196,6 +201,10 @@ class DnsStreamProber(StreamProber):
                 self.finish(*self._examiner.judge(packet, head))
                 return
             self._odd = f"passed over: an answer {head.value}"
+            self._passed_over += 1
+            if self._passed_over > ODD:
+                self.finish(Outcome.BAD_MESSAGE, f"more than {ODD} answers passed over, the last one {head.value}")
+                return
         self.await_answer(sock)
 
     def silence(self) -> tuple[Outcome, str]:

@@ -265,6 +265,19 @@ def test_over_tcp_strange_answers_are_passed_over() -> None:
     assert result.detail.startswith("0.2 s; passed over: an answer ")
 
 
+def test_over_tcp_no_server_is_listened_to_that_never_comes_to_the_point() -> None:
+    def flood(connection: socket.socket) -> None:
+        hear(connection)
+        while True:
+            connection.sendall(bytes(1 << 16))
+
+    with serving(flood) as port:
+        result = asyncio.run(ask(question(port, TCP, timeout=10.0)))
+    assert result.outcome is Outcome.BAD_MESSAGE
+    assert result.detail == "more than 64 answers passed over, the last one that is too short"
+    assert result.latency < 1.0
+
+
 @pytest.mark.parametrize(
     ("data", "outcome", "words"),
     [
