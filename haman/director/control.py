@@ -17,6 +17,7 @@ import contextlib
 import grp
 import inspect
 import json
+import math
 import os
 import pwd
 import socket
@@ -39,6 +40,9 @@ FOLLOWERS = 8
 
 LONGEST = 65536
 """Bytes of a question."""
+
+DIGITS = 18
+"""Of a whole number in a question."""
 
 PATIENCE = 5.0
 """Seconds a client may take to ask, and again to take the answer."""
@@ -183,7 +187,7 @@ async def _asked(loop: asyncio.AbstractEventLoop, client: socket.socket) -> Ques
 def _question(line: bytes) -> Question | str:
     """Or what is wrong with it."""
     try:
-        question = json.loads(line, parse_constant=_no_number)
+        question = json.loads(line, parse_constant=_no_number, parse_float=_number, parse_int=_whole)
         version, _ = question["v"], question["ask"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return 'a question is one line of JSON like {"v": 1, "ask": "status"}'
@@ -195,6 +199,19 @@ def _question(line: bytes) -> Question | str:
 def _no_number(word: str) -> float:
     """Python reads and writes NaN and Infinity, which are no JSON (RFC 8259, section 6) and no time of anything."""
     raise ValueError(word)
+
+
+def _number(word: str) -> float:
+    """What is too large is infinite for Python."""
+    number = float(word)
+    return number if math.isfinite(number) else _no_number(word)
+
+
+def _whole(word: str) -> int:
+    """What is too large for Python's floats is an OverflowError for whoever wants one of it."""
+    if len(word) > DIGITS:
+        raise ValueError(word)
+    return int(word)
 
 
 async def _speak(loop: asyncio.AbstractEventLoop, client: socket.socket, stream: AsyncGenerator[list[Any]]) -> None:

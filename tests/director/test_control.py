@@ -84,6 +84,8 @@ def test_the_socket_is_for_its_owner_and_group() -> None:
         (b"7\n", "a question is one line of JSON"),
         (b'{"v": 1}\n', "a question is one line of JSON"),
         (b'{"v": 1, "ask": "status", "at": NaN}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "history", "since": 1e400}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "history", "since": ' + b"9" * 400 + b"}\n", "a question is one line of JSON"),
         (b'{"v": 1, "ask": "status", "at": [-Infinity]}\n', "a question is one line of JSON"),
         (b"[" * 60000 + b"\n", "a question is one line of JSON"),
         (b"x" * 200000, "a question is one line of JSON"),
