@@ -82,6 +82,24 @@ def test_why_it_is_not_live_and_not_ready() -> None:
     asyncio.run(with_server(of, free_port(), scenario))
 
 
+def test_who_connects_and_says_nothing_takes_no_descriptors() -> None:
+    async def scenario(session: aiohttp.ClientSession, base: str) -> None:
+        address = base.removeprefix("http://").split(":")
+        clients = []
+        for _ in range(5 * web.CONNECTIONS):
+            clients.append(await asyncio.open_connection(address[0], int(address[1])))
+        try:
+            assert (await fetch(session, base + "/live"))[0] == 200
+            await asyncio.sleep(0.1)
+            held = [reader for reader, _ in clients if reader.exception() is None and not reader.at_eof()]
+            assert len(held) <= web.CONNECTIONS
+        finally:
+            for _, writer in clients:
+                writer.close()
+
+    asyncio.run(with_server(source(), free_port(), scenario))
+
+
 def test_an_address_in_use_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "RETRY", 0.05)
 
