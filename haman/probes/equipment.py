@@ -29,6 +29,9 @@ class Equipment:
     def echo(self, *, six: bool, source: Source | None = None) -> EchoSocket:
         """The one ICMP socket of the family and source. Errors: as of EchoSocket; the next call tries again."""
         found = self._echoes.get((six, source))
+        if found is not None and found.is_lost:
+            found.close()
+            found = None
         if found is None:
             found = self._echoes[six, source] = EchoSocket(self.watcher, six=six, source=source)
         return found
