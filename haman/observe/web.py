@@ -83,7 +83,8 @@ class _Place:
         self.listen: Listen | None = None
 
     async def move(self, listen: Listen | None) -> str | None:
-        """Listen there, and only then here no more. Returns what is in the way; then nothing has changed."""
+        """Listen there, and only then here no more. Returns what is in the way; then nothing has changed, or what was
+        left for a moment cannot be had any more either."""
         if listen is None:
             await self._leave()
             return None
@@ -98,7 +99,8 @@ class _Place:
             try:
                 site = await self._start(listen)
             except OSError as again:
-                self._site, self.listen = await self._start(old), old
+                with contextlib.suppress(OSError):
+                    self._site, self.listen = await self._start(old), old
                 return _problem(listen, again)
         await self._leave()
         self._site, self.listen = site, listen

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -179,5 +180,36 @@ def test_the_listener_moves_and_stays_where_it_is_while_it_cannot(monkeypatch: p
 
     async def answers_no_more(session: aiohttp.ClientSession, port: int) -> bool:
         return not await answers(session, "127.0.0.1", port)
+
+    asyncio.run(run())
+
+
+def test_nowhere_to_listen_any_more_is_a_problem_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its old address has left the machine, and the new one is not there yet."""
+    monkeypatch.setattr(web, "RETRY", 0.05)
+    port = free_port()
+    gone: list[str] = []
+    start = web.web.TCPSite.start
+
+    async def started(site: web.web.TCPSite) -> None:
+        if site._host in gone:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        await start(site)
+
+    monkeypatch.setattr(web.web.TCPSite, "start", started)
+    listening = Listening(Listen(host="127.0.0.1", port=port))
+
+    async def run() -> None:
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession(connector=connector) as session:
+            serving = tasks.create_task(web.serve(listening, source()))
+            await until(lambda: answers(session, "127.0.0.1", port))
+            gone[:] = ["127.0.0.1", "127.0.0.2"]
+            listening.want(Listen(host="127.0.0.2", port=port))
+            await until(lambda: asyncio.sleep(0, listening.problem is not None))
+            gone.clear()
+            await until(lambda: answers(session, "127.0.0.2", port))
+            assert listening.problem is None
+            serving.cancel()
 
     asyncio.run(run())
