@@ -50,6 +50,9 @@ PATIENCE = 5.0
 STALLED = 60.0
 """Seconds after which a follower that takes nothing is let go."""
 
+TALK = 0.1
+"""Seconds between two looks at a follower that says something, which nobody reads."""
+
 RETRY = 5.0
 """Seconds between attempts to make the socket where that is impossible (a full or read-only file system)."""
 
@@ -167,7 +170,7 @@ class Control:
             async with asyncio.TaskGroup() as tasks:
                 speaking = tasks.create_task(_speak(loop, client, stream))
                 while await loop.sock_recv(client, LONGEST):
-                    pass
+                    await asyncio.sleep(TALK)  # what is there already is received without a turn for others
                 speaking.cancel()
         except* (OSError, TimeoutError):
             pass

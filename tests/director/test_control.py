@@ -17,7 +17,7 @@ from haman.director.control import Control, listen
 from haman.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
 
@@ -121,6 +121,38 @@ def test_slow_and_silent_clients_cannot_keep_others_out(monkeypatch: pytest.Monk
             idler.close()
 
     serving(scenario)
+
+
+class Talking:
+    """In the loop's place, with a follower from whom there is always more."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def sock_recv(self, client: socket.socket, size: int) -> bytes:
+        self.times -= 1
+        return b"x" * size if self.times else b""
+
+
+def test_a_follower_that_talks_on_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "TALK", 0.001)
+
+    async def nothing() -> AsyncGenerator[list[Any]]:
+        await asyncio.sleep(60)
+        yield []
+
+    async def scenario() -> int:
+        turns = 0
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            follow = Control(paths.control_socket(), {})._follow
+            following = asyncio.create_task(follow(Talking(20), ours, nothing()))  # type: ignore[arg-type]
+            while not following.done():
+                turns += 1
+                await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(scenario()) > 20
 
 
 def test_a_client_that_leaves_early_does_no_harm() -> None:
