@@ -250,17 +250,19 @@ def give(path: Path, group: str | None) -> None:
     only root may connect."""
     try:
         number = 0 if group is None else grp.getgrnam(group).gr_gid
-        if path.stat().st_gid == number:
-            return
-        own = os.getegid()
-        os.setegid(number)  # a file may be given to the group one is in, without further privilege (chown(2))
-        try:
-            os.chown(path, -1, number)
-        finally:
-            os.setegid(own)
+        if path.stat().st_gid != number:
+            own = os.getegid()
+            os.setegid(number)  # a file may be given to the group one is in, without further privilege (chown(2))
+            try:
+                os.chown(path, -1, number)
+            finally:
+                os.setegid(own)
+        path.chmod(0o660)
     except (KeyError, OSError) as error:
         words = f"there is no group {group!r}" if isinstance(error, KeyError) else error.strerror
         log.error("control socket %s: not given to group %s: %s", path, group or "root", words)
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)  # it may be another group's, from before
 
 
 def listen(path: Path, group: str | None = None) -> socket.socket:

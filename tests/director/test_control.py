@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import json
 import os
 import socket
@@ -71,6 +72,18 @@ def test_the_socket_is_for_its_owner_and_group() -> None:
         assert (stat.S_ISSOCK(mode), stat.S_IMODE(mode)) == (True, 0o660)
 
     serving(scenario)
+
+
+def test_a_group_that_is_not_there_lets_no_other_in() -> None:
+    """Its file belonged to another group until now, whose members were let in."""
+    path = paths.control_socket()
+    known = grp.getgrgid(os.getegid()).gr_name
+    with listen(path, known):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        control.give(path, "no-such-group")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        control.give(path, known)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
 @pytest.mark.parametrize(
