@@ -40,7 +40,9 @@ class Source:
 async def serve(listening: Listening, source: Source) -> None:
     """Serve where `listening` says, until cancelled. An address that cannot be had is logged once and tried again, and
     what is listened to already stays until then."""
-    runner = _Runner(application(source), access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    runner = _Runner(
+        application(source), access_log=None, handle_signals=False, handler_cancellation=True, shutdown_timeout=0.5
+    )
     await runner.setup()
     place = _Place(runner)
     try:
@@ -132,9 +134,17 @@ def application(source: Source) -> web.Application:
     rendering = asyncio.Lock()
 
     def page(render: Callable[[Figures], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def answer(_: web.Request) -> web.Response:
+        begun: asyncio.Task[bytes] | None = None
+
+        async def rendered() -> bytes:
             async with rendering:  # one thread at a time, however many scrapers there are
-                body = await asyncio.to_thread(render, await source.figures())
+                return await asyncio.to_thread(render, await source.figures())
+
+        async def answer(_: web.Request) -> web.Response:
+            nonlocal begun
+            if begun is None or begun.done():
+                begun = asyncio.create_task(rendered())
+            body = await asyncio.shield(begun)  # who leaves before it is made leaves it to the others who wait for it
             return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
         return answer

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,31 @@ def test_who_connects_and_says_nothing_takes_no_descriptors() -> None:
         finally:
             for _, writer in clients:
                 writer.close()
+
+    asyncio.run(with_server(source(), free_port(), scenario))
+
+
+def test_nothing_is_made_for_those_who_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    may_end = threading.Event()
+
+    def render(_: Figures) -> bytes:
+        made.append(1)
+        assert may_end.wait(60)
+        return b"page"
+
+    monkeypatch.setattr(web.metrics, "render", render)
+
+    async def scenario(session: aiohttp.ClientSession, base: str) -> None:
+        address = base.removeprefix("http://").split(":")
+        for _ in range(50):
+            _, writer = await asyncio.open_connection(address[0], int(address[1]))
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: lb1\r\n\r\n")
+            await asyncio.sleep(0.002)
+            writer.transport.abort()
+        may_end.set()
+        assert await fetch(session, base + "/metrics") == (200, "page")
+        assert len(made) <= 2
 
     asyncio.run(with_server(source(), free_port(), scenario))
 
