@@ -125,7 +125,7 @@ class Run:
     def start(self) -> None:
         self._begun = self._loop.time()
         try:
-            process = _start(self._argv, self._environment, self._stdin, self._user)
+            process, self._pidfd = _start(self._argv, self._environment, self._stdin, self._user)
         except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
             words = f"could not be started: {getattr(error, 'strerror', None) or error}"
             code = error.errno if isinstance(error, OSError) else None
@@ -134,7 +134,6 @@ class Run:
         assert process.stdout is not None
         self._process = process
         self._reader = _Reader(self._loop, process.stdout, self._output)
-        self._pidfd = os.pidfd_open(process.pid)
         self._loop.add_reader(self._pidfd, self._over)
 
     def terminate(self) -> None:
@@ -184,8 +183,8 @@ class Run:
 
 def _start(
     argv: Sequence[str], environment: Mapping[str, str], stdin: bytes, user: str | None
-) -> subprocess.Popen[bytes]:
-    """Raises OSError, KeyError (no such user)."""
+) -> tuple[subprocess.Popen[bytes], int]:
+    """It, and a descriptor of it. Raises OSError, KeyError (no such user); nothing of it is left then."""
     identity, home = _identity(user)
     readable, writable = os.pipe()
     try:
@@ -194,7 +193,7 @@ def _start(
     finally:
         os.close(writable)
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             stdin=readable,
             stdout=subprocess.PIPE,
@@ -206,6 +205,14 @@ def _start(
         )
     finally:
         os.close(readable)
+    try:
+        return process, os.pidfd_open(process.pid)
+    except OSError:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        raise
 
 
 def _identity(user: str | None) -> tuple[dict[str, Any], dict[str, str]]:

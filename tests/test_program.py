@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import getpass
 import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -184,6 +186,18 @@ def test_a_long_line_is_cut_and_control_signs_are_not_passed_on() -> None:
 def test_not_started(argv: list[str], user: str | None, words: str) -> None:
     run = program.run(argv, environment={}, stdin=b"", timeout=10.0, user=user, output=print)
     assert asyncio.run(run) == Ended("not_started", program.NOT_STARTED, 0.0, words)
+
+
+def test_a_program_that_cannot_be_followed_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may run out of descriptors between its start and the one that tells of its end."""
+    monkeypatch.setattr(os, "pidfd_open", mock.Mock(side_effect=OSError(errno.ENFILE, "Too many open files in system")))
+    before = os.listdir("/proc/self/fd")
+    ended, _ = shell("exec sleep 100")
+    assert (ended.result, ended.code) == ("not_started", errno.ENFILE)
+    assert ended.words == "could not be started: Too many open files in system"
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 @ROOT

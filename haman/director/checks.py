@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from haman.health import expiry
 from haman.health.cadence import next_due
@@ -31,18 +32,21 @@ if TYPE_CHECKING:
     from haman.probes.budget import Budget
     from haman.probes.outcome import Result
 
+Name = TypeVar("Name", str, "CheckLabels")
+
 QUIET = 60.0
 """Seconds between two complaints that this machine itself lacks the means to check."""
 
 
 @dataclass(slots=True)
 class _Asked:
-    """Those who share one question. answered: for the first time. warn_before, certificate: see health.expiry."""
+    """Those who share one question. services: with how many targets each. answered: for the first time. warn_before,
+    certificate: see health.expiry."""
 
     check: Check
     labels: CheckLabels
     targets: list[Target] = field(default_factory=list)
-    services: set[str] = field(default_factory=set)
+    services: Counter[str] = field(default_factory=Counter)
     answered: bool = False
     warn_before: float = 0.0
     certificate: str | None = None
@@ -66,6 +70,7 @@ class Checks:
         self._weights_changed = weights_changed
         self._checked = checked
         self._asked: dict[Question, _Asked] = {}
+        self._shown: Counter[str | CheckLabels] = Counter()  # services, and labels of questions, with metrics
         self._complained = -QUIET
         self._noticed = self._noticed_at = 0.0  # what was noticed together has one time of day
         self._scheduler: Scheduler | None = None
@@ -83,10 +88,12 @@ class Checks:
                     asked = self._asked[question] = _Asked(
                         check, labels, warn_before=tls.warn_before if tls is not None else 0.0
                     )
+                    self._shown[labels] += 1
                     if self._scheduler is not None:
                         self._scheduler.add(question, asyncio.get_running_loop().time())
                 asked.targets.append(target)
-                asked.services.add(service.name)
+                asked.services[service.name] += 1
+                self._shown[service.name] += 1
         return len(self._asked)
 
     def remove(self, service: Service) -> None:
@@ -95,10 +102,20 @@ class Checks:
         for target, question, _ in _questions(service):
             asked = self._asked[question]
             asked.targets.remove(target)
+            asked.services -= Counter([service.name])
+            self._hide(service.name, self._tally.latencies)
             if not asked.targets:
                 del self._asked[question]
+                self._hide(asked.labels, self._tally.checks)
                 if self._scheduler is not None:
                     self._scheduler.remove(question)
+
+    def _hide(self, name: Name, metrics: dict[Name, Any]) -> None:
+        """What nobody asks about any more has no metrics: its last certificate would end there one day."""
+        self._shown[name] -= 1
+        if not self._shown[name]:
+            del self._shown[name]
+            metrics.pop(name, None)
 
     def resize(self) -> None:
         """After questions came or went: as many at a time as this process may have descriptors for."""

@@ -17,6 +17,7 @@ import contextlib
 import grp
 import inspect
 import json
+import math
 import os
 import pwd
 import socket
@@ -40,11 +41,20 @@ FOLLOWERS = 8
 LONGEST = 65536
 """Bytes of a question."""
 
+WORDS = 500
+"""Characters of what is told in words, with a question."""
+
+DIGITS = 18
+"""Of a whole number in a question."""
+
 PATIENCE = 5.0
 """Seconds a client may take to ask, and again to take the answer."""
 
 STALLED = 60.0
 """Seconds after which a follower that takes nothing is let go."""
+
+TALK = 0.1
+"""Seconds between two looks at a follower that says something, which nobody reads."""
 
 RETRY = 5.0
 """Seconds between attempts to make the socket where that is impossible (a full or read-only file system)."""
@@ -52,6 +62,12 @@ RETRY = 5.0
 
 Question = dict[str, Any]
 """What was asked, as it came: nothing in it but `v` and `ask` has been looked at."""
+
+
+def words(value: Any, otherwise: str = "") -> str:
+    """What a client wants to be shown: in the log, in the history, to hooks."""
+    said = value if isinstance(value, str) and value else otherwise
+    return "".join(sign if sign.isprintable() else "?" for sign in said[:WORDS])
 
 
 class Control:
@@ -163,7 +179,7 @@ class Control:
             async with asyncio.TaskGroup() as tasks:
                 speaking = tasks.create_task(_speak(loop, client, stream))
                 while await loop.sock_recv(client, LONGEST):
-                    pass
+                    await asyncio.sleep(TALK)  # what is there already is received without a turn for others
                 speaking.cancel()
         except* (OSError, TimeoutError):
             pass
@@ -183,7 +199,7 @@ async def _asked(loop: asyncio.AbstractEventLoop, client: socket.socket) -> Ques
 def _question(line: bytes) -> Question | str:
     """Or what is wrong with it."""
     try:
-        question = json.loads(line, parse_constant=_no_number)
+        question = json.loads(line, parse_constant=_no_number, parse_float=_number, parse_int=_whole)
         version, _ = question["v"], question["ask"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return 'a question is one line of JSON like {"v": 1, "ask": "status"}'
@@ -195,6 +211,19 @@ def _question(line: bytes) -> Question | str:
 def _no_number(word: str) -> float:
     """Python reads and writes NaN and Infinity, which are no JSON (RFC 8259, section 6) and no time of anything."""
     raise ValueError(word)
+
+
+def _number(word: str) -> float:
+    """What is too large is infinite for Python."""
+    number = float(word)
+    return number if math.isfinite(number) else _no_number(word)
+
+
+def _whole(word: str) -> int:
+    """What is too large for Python's floats is an OverflowError for whoever wants one of it."""
+    if len(word) > DIGITS:
+        raise ValueError(word)
+    return int(word)
 
 
 async def _speak(loop: asyncio.AbstractEventLoop, client: socket.socket, stream: AsyncGenerator[list[Any]]) -> None:
@@ -221,17 +250,19 @@ def give(path: Path, group: str | None) -> None:
     only root may connect."""
     try:
         number = 0 if group is None else grp.getgrnam(group).gr_gid
-        if path.stat().st_gid == number:
-            return
-        own = os.getegid()
-        os.setegid(number)  # a file may be given to the group one is in, without further privilege (chown(2))
-        try:
-            os.chown(path, -1, number)
-        finally:
-            os.setegid(own)
+        if path.stat().st_gid != number:
+            own = os.getegid()
+            os.setegid(number)  # a file may be given to the group one is in, without further privilege (chown(2))
+            try:
+                os.chown(path, -1, number)
+            finally:
+                os.setegid(own)
+        path.chmod(0o660)
     except (KeyError, OSError) as error:
         words = f"there is no group {group!r}" if isinstance(error, KeyError) else error.strerror
         log.error("control socket %s: not given to group %s: %s", path, group or "root", words)
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)  # it may be another group's, from before
 
 
 def listen(path: Path, group: str | None = None) -> socket.socket:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haman import paths
-from haman.director import condition, loading, maintenance, planning, report, telling, why
+from haman.director import condition, control, loading, maintenance, planning, report, telling, why
 from haman.director.arbiter import Asking
 from haman.director.assessment import Assessment
 from haman.director.chances import Chances
@@ -442,7 +442,7 @@ class Duty:
                 "reload": lambda _: self.reload(),
                 "history": lambda asked: telling.history(asked, self._history, self._cluster, self._node),
                 "site": lambda asked: self._sites.use(
-                    str(asked.get("service")), str(asked.get("order")), str(asked.get("by") or "somebody")
+                    str(asked.get("service")), str(asked.get("order")), control.words(asked.get("by"), "somebody")
                 ),
                 "why": lambda asked: why.answer(asked, self.view(), self._history),
                 "switchover": self._switchover.answer,

@@ -49,12 +49,13 @@ def waiting(
 
 
 def services_of(cluster: Cluster, node: str, routers: Container[str]) -> set[str]:
-    """The names of the services behind these routers."""
+    """The names of the services behind these routers, and of their backups."""
     return {
-        service.name
+        each.name
         for router in cluster.routers_of(node)
         if router.name in routers
         for service in _behind(cluster, node, router)
+        for each in (service, *service.pools())
     }
 
 

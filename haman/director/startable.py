@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from haman import accounts
 from haman.model.checks import ScriptProbe
 from haman.model.trackers import ScriptWatch
 
@@ -63,6 +64,8 @@ def obstacle(program: str, user: str | None) -> str | None:
         for each in (*reversed(path.parents), path):
             if not _may_execute(each, entry):
                 return f"user {user} has no right to {'execute it' if each == path else f'enter {each}'}"
+        if (refused := accounts.unsafe(program, user)) is not None:
+            return refused
     return _interpreter(path)
 
 

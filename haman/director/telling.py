@@ -3,6 +3,7 @@ reload."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from haman.config.suggest import near
@@ -21,7 +22,7 @@ MOST = 10_000
 """Entries in one answer."""
 
 
-def history(asked: dict[str, Any], told: History, cluster: Cluster, node: str) -> dict[str, Any]:
+async def history(asked: dict[str, Any], told: History, cluster: Cluster, node: str) -> dict[str, Any]:
     """asked: `object` (a word of observe.objects), `since` (wall-clock seconds), `last` (how many). `meant` is there
     when nothing of that name is known: what may have been meant, or null."""
     word = _text(asked.get("object"))
@@ -30,7 +31,7 @@ def history(asked: dict[str, Any], told: History, cluster: Cluster, node: str) -
     if word is not None and not found:
         names = known(cluster, node)
         if word not in names and not any(True for _ in told.entries(_wanted(word, None))):
-            answer["meant"] = near(word, names)
+            answer["meant"] = await asyncio.to_thread(near, word, names)
     return answer
 
 

@@ -3,7 +3,8 @@
 Rule 1: a site changes for a reason that has lasted (`hold`, `after`), or because the one that serves has nothing left.
 So servers that come and go do not make the site come and go: between two returns lies `after` at least.
 Rule 2: whatever is up is better than refusing, be it few local servers, be it a backup that has only just returned.
-Rule 3: what has not been checked yet is no evidence. A director that has just started sends nobody away.
+Rule 3: what has not been checked yet is no evidence. A director that has just started sends nobody away, and one that
+was cut off does not refuse those whom it served although nothing was up.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ def _settled(choice: Choice, verdict: _Verdict, now: float) -> Choice:
 def _verdict(choice: Choice, rules: Failover, level: Level, now: float) -> _Verdict:
     match choice.order:
         case Order.LOCAL:
-            return _local_only(rules, level)
+            return _local_only(choice, rules, level)
         case Order.BACKUP:
             return _moved(choice, rules, level)
         case Order.AUTO if choice.serving == LOCAL:
@@ -155,24 +156,26 @@ def _verdict(choice: Choice, rules: Failover, level: Level, now: float) -> _Verd
             return _away(choice, rules, level, now)
 
 
-def _local_only(rules: Failover, level: Level) -> _Verdict:
-    nothing = level.known and level.share <= 0 and rules.all_down is not AllDown.REFUSE
+def _local_only(choice: Choice, rules: Failover, level: Level) -> _Verdict:
+    nothing = (level.known or choice.open) and level.share <= 0 and rules.all_down is not AllDown.REFUSE
     return _Verdict(LOCAL, "the operator wants the local servers", "operator", open=nothing)
 
 
 def _moved(choice: Choice, rules: Failover, level: Level) -> _Verdict:
     up = list(_up(level))
-    if choice.serving in up or (choice.serving != LOCAL and _unsure(level)):
+    if choice.serving in up:
         return _Verdict(choice.serving, choice.why, choice.cause)
+    if choice.serving != LOCAL and _unsure(level) and not (choice.open and up):
+        return _Verdict(choice.serving, choice.why, choice.cause, choice.open)
     if up:
         return _Verdict(up[0], "the operator wants a backup", "operator")
     return _nowhere(choice, rules, level)
 
 
 def _at_home(choice: Choice, rules: Failover, level: Level, now: float) -> _Verdict:
-    stay = _Verdict(LOCAL, choice.why, choice.cause)
+    stay = _Verdict(LOCAL, choice.why, choice.cause, choice.open)
     if choice.poor_since is None or now < choice.poor_since + rules.hold:
-        if choice.open:
+        if choice.open and level.share > 0:
             return _Verdict(LOCAL, "a local server is up again", "local_back")
         return stay
     # Few local servers are better than a backup that comes and goes; none are not.
@@ -193,8 +196,8 @@ def _away(choice: Choice, rules: Failover, level: Level, now: float) -> _Verdict
         if better and not rules.manual:
             return _Verdict(better[0], f"a backup before it was up for {rules.after:g} s", "backup_back")
         return _Verdict(choice.serving, choice.why if not choice.open else "it is up again", choice.cause)
-    if level.up[choice.serving - 1] is None:
-        return _Verdict(choice.serving, choice.why, choice.cause)
+    if level.up[choice.serving - 1] is None and not (choice.open and up):
+        return _Verdict(choice.serving, choice.why, choice.cause, choice.open)
     if up:
         return _Verdict(up[0], "the backup that served is down", "backup_down")
     return _nowhere(choice, rules, level)
@@ -204,8 +207,10 @@ def _nowhere(choice: Choice, rules: Failover, level: Level) -> _Verdict:
     """No backup is up."""
     if level.share > 0:
         return _Verdict(LOCAL, "no backup is up, and some local servers are", "backup_down")
-    if not level.known or _unsure(level) or rules.all_down is AllDown.REFUSE:
+    if rules.all_down is AllDown.REFUSE:
         return _Verdict(choice.serving, choice.why, choice.cause)
+    if not level.known or _unsure(level):
+        return _Verdict(choice.serving, choice.why, choice.cause, choice.open)
     if rules.all_down is AllDown.LAST_KNOWN:
         why = "no local server and no backup is up: the site that served last goes on"
         return _Verdict(choice.serving, why, "last_known", open=True)

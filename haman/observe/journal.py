@@ -155,6 +155,7 @@ class Writer(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
+        self._rest = b""  # of a line that is written in part
         self._waiting: deque[bytes] = deque()
         self._lost = 0
 
@@ -175,16 +176,15 @@ class Writer(logging.Handler):
             descriptor = self.stream.fileno()
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
-            while self._waiting and poll.poll(0):
-                if self._lost:
+            while (self._rest or self._waiting) and poll.poll(0):
+                if self._lost and not self._rest:
                     os.write(descriptor, f"({self._lost} log lines lost: nobody read them in time)\n".encode())
                     self._lost = 0
                     continue
-                line = self._waiting.popleft()
-                rest = line[os.write(descriptor, line[:PIECE]) :]
-                if rest:
-                    self._waiting.appendleft(rest)
+                line = self._rest or self._waiting.popleft()
+                self._rest = line[os.write(descriptor, line[:PIECE]) :]
         except (OSError, ValueError):
+            self._rest = b""
             self._waiting.clear()  # standard error is closed or its reader gone: there is nobody left to tell
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from haman.model.cluster import Listen
     from haman.observe.figures import Figures
     from haman.observe.listening import Listening
+
+CONNECTIONS = 32
+"""At a time; with one more the oldest is let go. Who connects and says nothing, or takes no answer, would keep its
+descriptor for ever, and when those are used up nothing is checked any more."""
 
 RETRY = 5.0
 """Seconds between attempts to listen: the address may belong to an interface that is not up yet."""
@@ -36,7 +40,9 @@ class Source:
 async def serve(listening: Listening, source: Source) -> None:
     """Serve where `listening` says, until cancelled. An address that cannot be had is logged once and tried again, and
     what is listened to already stays until then."""
-    runner = web.AppRunner(application(source), access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    runner = _Runner(
+        application(source), access_log=None, handle_signals=False, handler_cancellation=True, shutdown_timeout=0.5
+    )
     await runner.setup()
     place = _Place(runner)
     try:
@@ -53,6 +59,23 @@ async def serve(listening: Listening, source: Source) -> None:
         await runner.cleanup()
 
 
+class _Runner(web.AppRunner):
+    @property
+    def server(self) -> Any:
+        """What makes each connection's protocol."""
+        server = super().server
+        assert server is not None
+
+        def protocol() -> Any:
+            transports = [each.transport for each in server.connections]
+            there = [each for each in transports if each is not None and not each.is_closing()]
+            for oldest in there[: len(there) - CONNECTIONS + 1]:
+                oldest.abort()  # not closed, which would wait for what its client does not take
+            return server()
+
+        return protocol
+
+
 class _Place:
     """Where it listens now."""
 
@@ -62,7 +85,8 @@ class _Place:
         self.listen: Listen | None = None
 
     async def move(self, listen: Listen | None) -> str | None:
-        """Listen there, and only then here no more. Returns what is in the way; then nothing has changed."""
+        """Listen there, and only then here no more. Returns what is in the way; then nothing has changed, or what was
+        left for a moment cannot be had any more either."""
         if listen is None:
             await self._leave()
             return None
@@ -77,7 +101,8 @@ class _Place:
             try:
                 site = await self._start(listen)
             except OSError as again:
-                self._site, self.listen = await self._start(old), old
+                with contextlib.suppress(OSError):
+                    self._site, self.listen = await self._start(old), old
                 return _problem(listen, again)
         await self._leave()
         self._site, self.listen = site, listen
@@ -85,7 +110,8 @@ class _Place:
         return None
 
     async def _start(self, listen: Listen) -> web.TCPSite:
-        site = web.TCPSite(self._runner, listen.host, listen.port)
+        # The backlog is also how many asyncio accepts before it counts any of them.
+        site = web.TCPSite(self._runner, listen.host, listen.port, backlog=CONNECTIONS)
         try:
             await site.start()
         except OSError:
@@ -108,9 +134,17 @@ def application(source: Source) -> web.Application:
     rendering = asyncio.Lock()
 
     def page(render: Callable[[Figures], bytes]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def answer(_: web.Request) -> web.Response:
+        begun: asyncio.Task[bytes] | None = None
+
+        async def rendered() -> bytes:
             async with rendering:  # one thread at a time, however many scrapers there are
-                body = await asyncio.to_thread(render, await source.figures())
+                return await asyncio.to_thread(render, await source.figures())
+
+        async def answer(_: web.Request) -> web.Response:
+            nonlocal begun
+            if begun is None or begun.done():
+                begun = asyncio.create_task(rendered())
+            body = await asyncio.shield(begun)  # who leaves before it is made leaves it to the others who wait for it
             return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
         return answer

@@ -20,7 +20,7 @@ from haman.wire.dns import Head, Refusal
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from haman.probes.equipment import Equipment
     from haman.probes.outcome import Result
@@ -31,6 +31,16 @@ IDS = 32
 
 RECORDS = 4
 """Answers that are told when others were expected."""
+
+LETTERS = 80
+"""Of each of them, at most."""
+
+ODD = 64
+"""Messages over one connection that answer something else: who says as many will not come to the point."""
+
+UNPACKED = 65535
+"""Letters that compressed names may add to the answers of one message, as many as it can have bytes. It has room for
+thousands of names of 255 bytes each, which take seconds to write out."""
 
 
 class Examiner:
@@ -65,7 +75,7 @@ class Examiner:
             found = [each for each in dns.records(packet, head) if each.type == probe.type]
             if probe.serial is not None:
                 return self._serial(packet, head, found, probe.serial)
-            said = [rdata.shown(packet, record) for record in found]
+            said = list(_shown(packet, found))
         except BadPacket as bad:
             return Outcome.BAD_MESSAGE, str(bad.reason.value)
         missing = [answer for answer in probe.answers if answer not in said]
@@ -74,15 +84,33 @@ class Examiner:
         if head.truncated:
             return Outcome.TRUNCATED, f"{missing[0]} is not in what there was room for"
         more = f" and {len(said) - RECORDS} more" if len(said) > RECORDS else ""
-        return Outcome.WRONG_ANSWER, f"{missing[0]} is missing among {', '.join(said[:RECORDS]) or 'no records'}{more}"
+        told = ", ".join(map(_told, said[:RECORDS])) or "no records"
+        return Outcome.WRONG_ANSWER, f"{missing[0]} is missing among {told}{more}"
 
     def _serial(self, packet: bytes, head: Head, found: list[dns.Record], minimum: int) -> tuple[Outcome, str]:
-        serials = [rdata.serial(packet, record) for record in found]
-        if not serials:
+        if not found:
             return (Outcome.TRUNCATED if head.truncated else Outcome.WRONG_ANSWER), "there is no SOA record"
-        if rdata.reached(serials[0], minimum):
-            return Outcome.GOOD_ANSWER, f"serial {serials[0]}"
-        return Outcome.OLD_SERIAL, f"{serials[0]}, at least {minimum} is expected"
+        serial = rdata.serial(packet, found[0])
+        if rdata.reached(serial, minimum):
+            return Outcome.GOOD_ANSWER, f"serial {serial}"
+        return Outcome.OLD_SERIAL, f"{serial}, at least {minimum} is expected"
+
+
+def _shown(packet: bytes, found: list[dns.Record]) -> Iterator[str]:
+    """Raises BadPacket."""
+    room = UNPACKED
+    for record in found:
+        text = rdata.shown(packet, record)
+        room -= max(0, len(text) - 4 * (record.end - record.start))  # a byte that is no letter is written as \255
+        if room < 0:
+            raise BadPacket(dns.Reason.NAMES)
+        yield text
+
+
+def _told(text: str) -> str:
+    """For people and the log: the server may have written anything."""
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:LETTERS])
+    return f"{shown}..." if len(text) > LETTERS else shown
 
 
 class DnsProber(DatagramProber):
@@ -140,12 +168,14 @@ class DnsStreamProber(StreamProber):
         self._unsent = b""
         self._read = b""
         self._odd = ""
+        self._passed_over = 0
 
     def connected(self, sock: socket.SocketType) -> None:
         query = self._examiner.query()
         self._unsent = struct.pack("!H", len(query)) + query
         self._read = b""
         self._odd = ""
+        self._passed_over = 0
         self.writable(sock)
 
     def writable(self, sock: socket.SocketType) -> None:
@@ -171,6 +201,10 @@ class DnsStreamProber(StreamProber):
                 self.finish(*self._examiner.judge(packet, head))
                 return
             self._odd = f"passed over: an answer {head.value}"
+            self._passed_over += 1
+            if self._passed_over > ODD:
+                self.finish(Outcome.BAD_MESSAGE, f"more than {ODD} answers passed over, the last one {head.value}")
+                return
         self.await_answer(sock)
 
     def silence(self) -> tuple[Outcome, str]:

@@ -40,7 +40,7 @@ _ORIGIN_NONE = 0
 
 class EchoSocket:
     """Errors of the constructor: PermissionError when this process may have neither kind of socket; OSError,
-    NotPrepared."""
+    NotPrepared. is_lost: the interface it was bound to is gone, and so it stays when another one gets that name."""
 
     def __init__(self, watcher: Watcher, *, six: bool, source: Source | None = None) -> None:
         self._watcher = watcher
@@ -56,10 +56,12 @@ class EchoSocket:
         self._token = os.urandom(8)
         self._sequence = random.getrandbits(16)
         self._waiting: dict[int, tuple[Address, Callable[[int], None]]] = {}
+        self._is_bound = source is not None and source.interface is not None
+        self.is_lost = False
         self._wait()
 
     def send(self, address: Address, heard: Callable[[int], None]) -> int:
-        """Ask `address` for an echo. Returns the number to `forget` it by. Errors: OSError.
+        """Ask `address` for an echo. Returns the number to `forget` it by. Errors: OSError, NotPrepared.
 
         heard: called once, with 0 for a reply, else with the error number of what a router or this machine's own
         kernel had to say about it.
@@ -76,8 +78,11 @@ class EchoSocket:
                 self._read_errors()
                 if sequence in self._waiting:
                     self._socket.sendto(packet, to)
-        except OSError:
+        except OSError as error:
             self.forget(sequence)
+            if self._is_bound and error.errno == errno.ENODEV:
+                self.is_lost = True
+                raise NotPrepared("the interface it is to leave by was removed") from error
             raise
         return sequence
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haman.pattern import Pattern
@@ -29,13 +30,21 @@ class Equipment:
     def echo(self, *, six: bool, source: Source | None = None) -> EchoSocket:
         """The one ICMP socket of the family and source. Errors: as of EchoSocket; the next call tries again."""
         found = self._echoes.get((six, source))
+        if found is not None and found.is_lost:
+            found.close()
+            found = None
         if found is None:
             found = self._echoes[six, source] = EchoSocket(self.watcher, six=six, source=source)
         return found
 
     def client(self, settings: Tls) -> Client:
-        """The one TLS client with these settings."""
-        return self._clients.setdefault(settings, Client(settings))
+        """The one TLS client with these settings. Whose certificate is wanted and when its end is near is each check's
+        own: a client that trusts whom this machine trusts takes a megabyte, and a tenth of a second to be made."""
+        shared = replace(settings, server_name=None, warn_before=0.0)
+        found = self._clients.get(shared)
+        if found is None:
+            found = self._clients[shared] = Client(shared)
+        return found
 
     def pattern(self, text: str) -> Pattern:
         """A pattern that the configuration has accepted, made ready once."""

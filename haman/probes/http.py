@@ -81,7 +81,10 @@ class HttpProber(StreamProber):
         """For subclasses: more of the answer. Whether that was the end of the check."""
         if self._body is not None:
             return self._more(self._body, data)
+        known = len(self._head)
         seen = self._head = self._head + data if self._head else data
+        if not http.may_tell(seen, known):
+            return False
         head = http.head(seen, framed=self._wants_body)
         if head is None:
             return False

@@ -2,7 +2,8 @@
 
 With `dynamic`, 2..255 is healthy too, and two less is the server's weight. Without, any status but 0 is a failure.
 At the timeout the whole process group is killed; so is what a program leaves behind when it ends by itself. A program
-that cannot be started is a failure: it says nothing of the server, for as long as nobody mends it.
+that cannot be started, or may not run as root, is a failure: it says nothing of the server, for as long as nobody mends
+it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from haman import accounts
 from haman.model.checks import ScriptProbe
 from haman.probes.outcome import Outcome
 from haman.probes.prober import Prober
-from haman.program import NOT_STARTED, Run
+from haman.program import NOT_STARTED, Ended, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from haman.probes.equipment import Equipment
     from haman.probes.outcome import Result
     from haman.probes.question import Question
-    from haman.program import Ended
 
 _LACKING = {
     errno.EMFILE: Outcome.NO_DESCRIPTORS,
@@ -77,7 +78,11 @@ class ScriptProber(Prober):
         )
         self._run = run
         self._scripts.began(run)
-        run.start()
+        refused = accounts.unsafe(self._argv[0], self._user)
+        if refused is None:
+            run.start()
+        else:
+            ended(Ended("not_started", NOT_STARTED, 0.0, refused))
 
     def release(self) -> None:
         if self._run is not None:

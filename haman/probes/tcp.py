@@ -1,4 +1,8 @@
-"""Healthy when a TCP connection is established; nothing is said over it."""
+"""Healthy when a TCP connection is established; nothing is said over it.
+
+Not one with itself: of a server that is this machine, on a port among those that connections leave by, the kernel may
+choose just that port, and then the connection stands though nobody listens (simultaneous open, RFC 9293, 3.5).
+"""
 
 from __future__ import annotations
 
@@ -13,4 +17,5 @@ if TYPE_CHECKING:
 
 class TcpProber(StreamProber):
     def connected(self, sock: socket.SocketType) -> None:
-        self.finish(Outcome.CONNECTED)
+        itself = sock.getsockname()[:2] == self._to
+        self.finish(Outcome.REFUSED if itself else Outcome.CONNECTED)

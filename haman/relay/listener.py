@@ -61,7 +61,6 @@ class Listener:
         for session in waiting:
             patience = session.owner.account.terms.connect
             if self._poll.now - session.seen >= patience:
-                session.seen = self._poll.now
                 session.retry()
 
     @property

@@ -160,8 +160,9 @@ class Session:
             self.end("reset" if end is self.server else None)
 
     def retry(self) -> None:
-        """The server has not accepted: another one may."""
+        """The server has not accepted: another one may, and has as long to do it."""
         assert self.server is not None
+        self.seen = self.owner.poll.now
         self._part()
         self.owner.poll.discard(self.server.sock)
         self.server = None

@@ -1,7 +1,7 @@
 """DNS messages (RFC 1035, section 4) as far as a health check needs them: one question out, its answer in.
 
-Nothing in an answer is trusted: compression pointers only lead backwards, a name is at most 255 bytes, and no count
-in the header is believed further than the packet reaches. What a record's data means is in `rdata`.
+Nothing in an answer is trusted: compression pointers only lead backwards, and are few, a name is at most 255 bytes,
+and no count in the header is believed further than the packet reaches. What a record's data means is in `rdata`.
 
      0  1  2  3  4  5  6  7  8  9  0  1  2  3  4  5
     |                      ID                       |
@@ -23,12 +23,19 @@ PORT = 53
 LONGEST = 255
 """Bytes of a name on the wire (RFC 1035, section 2.3.4)."""
 
+POINTERS = 127
+"""Compression pointers of one name: one for each of the most labels that it can have. A packet of 64 KiB has room for
+thousands in a row, and for thousands of names that end in them."""
+
 _HEADER = struct.Struct("!HHHHHH")
 _TAIL = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _RESPONSE, _OPCODE, _AUTHORITATIVE, _TRUNCATED, _RECURSION = 0x8000, 0x7800, 0x0400, 0x0200, 0x0100
 _POINTER = 0xC0
 _PLAIN = re.compile(rb"[a-z0-9_*/-]+")
+_WRITTEN = tuple(
+    chr(byte) if 33 <= byte <= 126 and byte not in b".\\" else f"\\{byte:03d}" for byte in range(256)
+)  # by byte of a label
 
 
 class Type(IntEnum):
@@ -88,9 +95,11 @@ class Reason(Enum):
 
     CUT = "a record ends after the packet"
     POINTER = "a compression pointer does not lead back"
+    POINTERS = "a name leads through more than 127 compression pointers"
     NAME = "a name is longer than 255 bytes"
     LABEL = "a label of a reserved kind"
     RDATA = "a record's data is not what its type says"
+    NAMES = "its names are longer together than any message"
 
 
 class Head(NamedTuple):
@@ -183,6 +192,7 @@ def decode_name(packet: bytes, offset: int) -> tuple[str, int]:
     BadPacket."""
     labels: list[bytes] = []
     length = 1
+    pointers = 0
     end: int | None = None
     limit = offset  # a pointer must lead before the place where the part of the name that holds it began
     while True:
@@ -195,6 +205,9 @@ def decode_name(packet: bytes, offset: int) -> tuple[str, int]:
             to = (size & 0x3F) << 8 | packet[offset + 1]
             if to >= limit:
                 raise BadPacket(Reason.POINTER)
+            pointers += 1
+            if pointers > POINTERS:
+                raise BadPacket(Reason.POINTERS)
             end = offset + 2 if end is None else end
             limit = offset = to
             continue
@@ -216,7 +229,7 @@ def _label(label: bytes) -> str:
     label = label.lower()
     if _PLAIN.fullmatch(label):
         return label.decode()
-    return "".join(chr(byte) if 33 <= byte <= 126 and byte not in b".\\" else f"\\{byte:03d}" for byte in label)
+    return "".join(map(_WRITTEN.__getitem__, label))
 
 
 def _same(found: bytes, section: bytes) -> bool:

@@ -17,6 +17,7 @@ CHUNK_LINE = 256
 """Bytes of the line before a chunk, extensions included."""
 
 _START = b"HTTP/1."
+_BEGUN = 16  # bytes by which it is known whether this is HTTP at all
 _HEAD = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d)(?: ([^\r\n]{0,80})[^\r\n]*)?\r?\n")
 _END = re.compile(rb"\r?\n\r?\n")
 _BARE = re.compile(rb"\r(?!\n)")
@@ -52,6 +53,13 @@ class Head(NamedTuple):
     end: int
     framing: Framing
     length: int
+
+
+def may_tell(data: bytes, known: int) -> bool:
+    """Whether `head` is to be asked of this, having said None of its first `known` bytes. A server that sends a byte at
+    a time would have it read the same ten thousand times else. What comes after an interim answer and is no HTTP is
+    found out when it ends."""
+    return known < _BEGUN or len(data) > LIMIT or _END.search(data, known - 3) is not None
 
 
 def head(data: bytes, *, framed: bool) -> Head | Fault | None:

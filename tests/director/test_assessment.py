@@ -13,9 +13,10 @@ from haman.director.company import Own
 from haman.director.orders import Book
 from haman.director.peers import Peers
 from haman.health.board import Board
+from haman.model.sites import Backup
 from haman.model.standing import Connections, Standing
 from haman.model.transition import Role
-from tests.director.support import cluster, report, service
+from tests.director.support import CHECK, cluster, report, service
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -84,6 +85,24 @@ def test_a_fault_that_is_over_before_the_checks_have_begun_is_told_anew() -> Non
     scene.assessment.look()
     scene.assessment.doubt({"public"})
     assert scene.told == [(NOT_LOADED, ()), (NOT_LOADED, ())]
+
+
+def test_after_a_fault_backups_count_as_checked_no_more_than_servers() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        far = replace(service(port=80).servers["rs1"], name="far")
+        backup = Backup(name="east", servers={"far": far}, check=CHECK)
+        scene.cluster = cluster(services={"web": replace(service(port=80), backups=(backup,))})
+        board = Board({each.name: each for each in scene.cluster.checked_of("lb1")}, {}, time.monotonic())
+        for target in board.health:
+            for _ in range(CHECK.fall):
+                board.result(target, passed=False, words="no route", now=1.0, at=1.0)
+        scene.assessment.begin(board)
+        assert {health.checked for health in board.health.values()} == {True}
+        scene.assessment.doubt({"public"})
+        assert {health.checked for health in board.health.values()} == {False}
+
+    asyncio.run(scenario())
 
 
 def test_many_changes_of_a_moment_are_one_look() -> None:

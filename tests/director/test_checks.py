@@ -60,6 +60,25 @@ def test_services_that_ask_the_same_share_the_answer() -> None:
     assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 1
 
 
+def test_metrics_are_of_what_is_asked_and_go_with_it() -> None:
+    web, shop = service("web"), service("shop", "10.0.0.101")
+    bench = Bench(web, shop)
+    bench.answer(0, GOOD)
+    assert set(bench.tally.latencies) == {"web", "shop"}
+    bench.checks.remove(shop)
+    bench.answer(0, GOOD)
+    assert set(bench.tally.latencies) == {"web"}
+    assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 2
+    other = replace(web, check=replace(CHECK, timeout=0.2))
+    bench.checks.add([other])
+    bench.checks.remove(web)
+    assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 2, "another question, the same labels"
+    assert set(bench.tally.latencies) == {"web"}
+    bench.checks.remove(other)
+    assert not bench.tally.latencies
+    assert not bench.tally.checks
+
+
 def test_the_kernel_is_told_before_the_log() -> None:
     bench = Bench(service())
     bench.answer(0, GOOD)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import grp
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ from haman.director.control import Control, listen
 from haman.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
 
@@ -73,6 +74,18 @@ def test_the_socket_is_for_its_owner_and_group() -> None:
     serving(scenario)
 
 
+def test_a_group_that_is_not_there_lets_no_other_in() -> None:
+    """Its file belonged to another group until now, whose members were let in."""
+    path = paths.control_socket()
+    known = grp.getgrgid(os.getegid()).gr_name
+    with listen(path, known):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        control.give(path, "no-such-group")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        control.give(path, known)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [
@@ -84,6 +97,8 @@ def test_the_socket_is_for_its_owner_and_group() -> None:
         (b"7\n", "a question is one line of JSON"),
         (b'{"v": 1}\n', "a question is one line of JSON"),
         (b'{"v": 1, "ask": "status", "at": NaN}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "history", "since": 1e400}\n', "a question is one line of JSON"),
+        (b'{"v": 1, "ask": "history", "since": ' + b"9" * 400 + b"}\n", "a question is one line of JSON"),
         (b'{"v": 1, "ask": "status", "at": [-Infinity]}\n', "a question is one line of JSON"),
         (b"[" * 60000 + b"\n", "a question is one line of JSON"),
         (b"x" * 200000, "a question is one line of JSON"),
@@ -119,6 +134,38 @@ def test_slow_and_silent_clients_cannot_keep_others_out(monkeypatch: pytest.Monk
             idler.close()
 
     serving(scenario)
+
+
+class Talking:
+    """In the loop's place, with a follower from whom there is always more."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def sock_recv(self, client: socket.socket, size: int) -> bytes:
+        self.times -= 1
+        return b"x" * size if self.times else b""
+
+
+def test_a_follower_that_talks_on_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "TALK", 0.001)
+
+    async def nothing() -> AsyncGenerator[list[Any]]:
+        await asyncio.sleep(60)
+        yield []
+
+    async def scenario() -> int:
+        turns = 0
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            follow = Control(paths.control_socket(), {})._follow
+            following = asyncio.create_task(follow(Talking(20), ours, nothing()))  # type: ignore[arg-type]
+            while not following.done():
+                turns += 1
+                await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(scenario()) > 20
 
 
 def test_a_client_that_leaves_early_does_no_harm() -> None:

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from haman.model.cluster import Cluster
 
 PINGING = cluster(services={"web": service(check=replace(CHECK, probe=PingProbe()))})
+FAR = Backup(name="east", servers={}, check=replace(CHECK, probe=PingProbe()))
+AWAY = cluster(services={"web": replace(service(), backups=(FAR,))})
 TRACKING = cluster(trackers={"gateway": Tracker(name="gateway", watched=PingWatch(address=IPv4Address("10.0.0.254")))})
 
 
 GUARDED = cluster(arbiter=Arbiter(arp=(IPv4Address("10.0.0.254"),)))
 
 
-@pytest.mark.parametrize(("of", "raw"), [(cluster(), False), (PINGING, True), (TRACKING, True), (GUARDED, True)])
+@pytest.mark.parametrize(
+    ("of", "raw"), [(cluster(), False), (PINGING, True), (AWAY, True), (TRACKING, True), (GUARDED, True)]
+)
 def test_raw_sockets_are_for_pings(of: Cluster, raw: bool) -> None:
     assert ("CAP_NET_RAW" in privileges.wanted(of)) is raw
     assert "CAP_NET_ADMIN" in privileges.wanted(of)

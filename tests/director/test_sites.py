@@ -122,6 +122,8 @@ def test_the_operators_wish_survives_the_process_and_ends_with_auto() -> None:
         assert Bench(backed()).sites.choices["web"].order is Order.AUTO
         with pytest.raises(HamanError, match="there is no service 'wob' with a backup here; with one: web"):
             again.sites.use("wob", "auto", "ben")
+        with pytest.raises(HamanError, match="'east' is no site to want; backup, local and auto are"):
+            again.sites.use("web", "east", "ben")
 
     asyncio.run(scenario())
 

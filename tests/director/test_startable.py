@@ -8,6 +8,7 @@ import pytest
 
 from haman import config
 from haman.director.startable import findings, obstacle
+from tests.test_program import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ def test_each_program_that_is_needed_here_is_named_once(tmp_path: Path) -> None:
         ("#!/opt/lost/python -u\n", 0o755, None, "its interpreter /opt/lost/python does not exist"),
         ("#!\n", 0o755, None, None),
         ("#!/bin/sh\n", 0o755, "no-such-user", "there is no user 'no-such-user'"),
-        ("#!/bin/sh\n", 0o755, "root", None),
+        ("#!/bin/sh\n", 0o777, None, None),
         ("\x7fELF", 0o755, None, None),
     ],
 )
@@ -64,6 +65,16 @@ def test_what_stands_in_the_way(tmp_path: Path, content: str, mode: int, user: s
     program.write_text(content)
     program.chmod(mode)
     assert obstacle(str(program), user) == (None if why is None else why.format(program))
+
+
+@ROOT
+def test_what_runs_as_root_is_roots_alone(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert obstacle(str(program), "root") is None
+    program.chmod(0o777)
+    assert obstacle(str(program), "root") == f"it would run as root, and others may write {program}"
 
 
 def test_a_directory_is_no_program_and_its_user_must_reach_it(tmp_path: Path) -> None:

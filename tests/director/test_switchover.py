@@ -444,6 +444,13 @@ def told(scene: Scene, **asked: Any) -> dict[str, Any]:
     return asyncio.run(leave())
 
 
+def test_what_is_told_with_an_order_can_be_shown_and_given_to_hooks() -> None:
+    scene = Scene()
+    told(scene, on=True, why="disk\nrouter public: active -> standby\0\ud800", by="x" * 60000)
+    (said,) = scene.recorded
+    assert said.why == f"ordered by {'x' * 500}: disk?router public: active -> standby??"
+
+
 def test_maintenance_is_written_down_and_waits_until_all_is_left() -> None:
     scene = Scene()
     answer = told(scene, on=True, why="new kernel")

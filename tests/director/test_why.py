@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from haman.director import why
+from haman.director import telling, why
 from haman.failover.choice import Choice
 from haman.health.board import Board
 from haman.model.elector import Counters
@@ -21,6 +23,8 @@ from tests.director.support import change, cluster, report, service
 from tests.director.test_report import board, view
 
 if TYPE_CHECKING:
+    import pytest
+
     from haman.director.report import View
 
 AT = 1763780645.0  # wall clock of the view, when it is 1010.0 on the monotonic one
@@ -166,10 +170,27 @@ def test_a_group_is_its_routers() -> None:
 
 
 def test_what_nothing_is_called() -> None:
-    answer = why.answer({"object": "publik"}, view(), told())
+    async def asked(**question: str) -> dict[str, Any]:
+        return await why.answer(question, view(), told())
+
+    answer = asyncio.run(asked(object="publik"))
     assert (answer["chains"], answer["meant"]) == ([], "public")
-    assert why.answer({}, view(), told())["meant"] is None
-    assert "meant" not in why.answer({"object": "public"}, view(), told())
+    assert asyncio.run(asked())["meant"] is None
+    assert "meant" not in asyncio.run(asked(object="public"))
+
+
+def test_what_may_have_been_meant_is_looked_for_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def near(word: str, names: list[str]) -> None:
+        threads.append(threading.current_thread())
+
+    monkeypatch.setattr(why, "near", near)
+    monkeypatch.setattr(telling, "near", near)
+    asyncio.run(why.answer({"object": "publik"}, view(), told()))
+    asyncio.run(telling.history({"object": "publik"}, told(), cluster(), "lb1"))
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 def test_every_known_object_has_an_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -179,6 +180,34 @@ def test_fail_open_ends_with_the_first_local_server() -> None:
     assert world.choice.open
     assert not world.see(0.1, False, False).open
     assert world.choice.serving == LOCAL
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize(
+    ("policy", "serving"), [(AllDown.FAIL_OPEN, LOCAL), (AllDown.LAST_KNOWN, LOCAL), (AllDown.LAST_KNOWN, 1)]
+)
+def test_what_is_open_stays_open_while_nothing_is_known(policy: AllDown, serving: int, order: Order) -> None:
+    """A director whose cable was out: nothing of what it found out meanwhile counts, until it has asked again."""
+    world = World(replace(RULES, all_down=policy), serving=serving)
+    world.order(order)
+    world.see(NONE, False, False)
+    world.wait(3.0)
+    before = world.choice
+    assert before.open
+    for known, up in ((False, (None, None)), (False, (False, None)), (True, (None, False)), (True, (False, False))):
+        assert world.see(NONE, *up, known=known).open
+        assert world.wait(1.0).since == before.since
+    assert not world.see(ALL, True, True).open
+
+
+@pytest.mark.parametrize("order", [Order.AUTO, Order.BACKUP])
+def test_what_is_open_ends_with_the_first_backup_that_is_up(order: Order) -> None:
+    world = World(replace(PROMPT, all_down=AllDown.LAST_KNOWN), serving=1)
+    world.order(order)
+    assert world.see(NONE, False, False).open
+    assert world.see(NONE, None, None, known=False).open
+    world.see(NONE, None, True)
+    assert (world.choice.serving, world.choice.open) == (2, False)
 
 
 def test_the_operator_moves_it_and_gives_it_back() -> None:

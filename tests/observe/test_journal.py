@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -158,6 +160,27 @@ def test_a_pipe_nobody_reads_does_not_block() -> None:
     assert int(lost[1:].split()[0]) + len(lines) - 1 == 5000
     stream.close()
     os.close(reader)
+
+
+def test_a_line_that_was_begun_is_ended_however_many_are_lost() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with os.fdopen(writer, "w") as stream:
+        journal.setup("director", LogFormat.JSON, stream=stream)
+        journal.log.info("x" * 6000)
+        for number in range(journal.BACKLOG + 1):
+            journal.log.info("line %d", number)
+        lines = b""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(reader, 65536):
+                lines += data
+                journal.flush()
+    os.close(reader)
+    first, lost, *others = lines.decode().splitlines()
+    assert json.loads(first)["message"] == "x" * 6000
+    assert lost == "(1 log lines lost: nobody read them in time)"
+    assert len(others) == journal.BACKLOG
 
 
 def test_a_closed_reader_is_no_error() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -80,6 +82,49 @@ def test_why_it_is_not_live_and_not_ready() -> None:
 
     of = source(live="the elector is silent", waiting={"public": "the table is not loaded yet"})
     asyncio.run(with_server(of, free_port(), scenario))
+
+
+def test_who_connects_and_says_nothing_takes_no_descriptors() -> None:
+    async def scenario(session: aiohttp.ClientSession, base: str) -> None:
+        address = base.removeprefix("http://").split(":")
+        clients = []
+        for _ in range(5 * web.CONNECTIONS):
+            clients.append(await asyncio.open_connection(address[0], int(address[1])))
+        try:
+            assert (await fetch(session, base + "/live"))[0] == 200
+            await asyncio.sleep(0.1)
+            held = [reader for reader, _ in clients if reader.exception() is None and not reader.at_eof()]
+            assert len(held) <= web.CONNECTIONS
+        finally:
+            for _, writer in clients:
+                writer.close()
+
+    asyncio.run(with_server(source(), free_port(), scenario))
+
+
+def test_nothing_is_made_for_those_who_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    may_end = threading.Event()
+
+    def render(_: Figures) -> bytes:
+        made.append(1)
+        assert may_end.wait(60)
+        return b"page"
+
+    monkeypatch.setattr(web.metrics, "render", render)
+
+    async def scenario(session: aiohttp.ClientSession, base: str) -> None:
+        address = base.removeprefix("http://").split(":")
+        for _ in range(50):
+            _, writer = await asyncio.open_connection(address[0], int(address[1]))
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: lb1\r\n\r\n")
+            await asyncio.sleep(0.002)
+            writer.transport.abort()
+        may_end.set()
+        assert await fetch(session, base + "/metrics") == (200, "page")
+        assert len(made) <= 2
+
+    asyncio.run(with_server(source(), free_port(), scenario))
 
 
 def test_an_address_in_use_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,5 +206,36 @@ def test_the_listener_moves_and_stays_where_it_is_while_it_cannot(monkeypatch: p
 
     async def answers_no_more(session: aiohttp.ClientSession, port: int) -> bool:
         return not await answers(session, "127.0.0.1", port)
+
+    asyncio.run(run())
+
+
+def test_nowhere_to_listen_any_more_is_a_problem_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its old address has left the machine, and the new one is not there yet."""
+    monkeypatch.setattr(web, "RETRY", 0.05)
+    port = free_port()
+    gone: list[str] = []
+    start = web.web.TCPSite.start
+
+    async def started(site: web.web.TCPSite) -> None:
+        if site._host in gone:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        await start(site)
+
+    monkeypatch.setattr(web.web.TCPSite, "start", started)
+    listening = Listening(Listen(host="127.0.0.1", port=port))
+
+    async def run() -> None:
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession(connector=connector) as session:
+            serving = tasks.create_task(web.serve(listening, source()))
+            await until(lambda: answers(session, "127.0.0.1", port))
+            gone[:] = ["127.0.0.1", "127.0.0.2"]
+            listening.want(Listen(host="127.0.0.2", port=port))
+            await until(lambda: asyncio.sleep(0, listening.problem is not None))
+            gone.clear()
+            await until(lambda: answers(session, "127.0.0.2", port))
+            assert listening.problem is None
+            serving.cancel()
 
     asyncio.run(run())

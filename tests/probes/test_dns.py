@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from haman.model.checks import DnsProbe
+from haman.probes.dns import Examiner
 from haman.probes.outcome import Outcome
 from haman.wire import dns
 from tests.probes.datagrams import replying
@@ -108,6 +109,47 @@ def test_answers(probe: DnsProbe, behaviour: Any, outcome: Outcome, words: str) 
     with replying(behaviour) as port:
         result = asyncio.run(ask(question(port, probe, timeout=1.0)))
     assert (result.outcome, result.words) == (outcome, words)
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "words"),
+    [
+        (16, b"\x05a\n\x1b[m", "ok is missing among a??[m"),
+        (16, b"\xff" + b"\xff\n\x1b" * 85, "ok is missing among " + "\\xff??" * 13 + "\\x..."),
+        (99, b"\0" * 40000, "ok is missing among \\# 40000 " + "0" * 71 + "..."),
+    ],
+)
+def test_of_answers_nothing_is_told_that_is_long_or_cannot_be_printed(type: int, data: bytes, words: str) -> None:
+    examiner = Examiner(DnsProbe(name="example", type=type, answers=("ok",)))
+    packet = answer(examiner.query(), record(data, type))
+    head = examiner.head(packet)
+    assert isinstance(head, dns.Head)
+    assert examiner.judge(packet, head) == (Outcome.WRONG_ANSWER, words)
+
+
+LONG = b"".join(b"\x01" + sign.encode() for sign in "ab" * 60) + b"\0"
+"""A name of 120 labels."""
+
+
+@pytest.mark.parametrize(
+    ("count", "outcome", "words"),
+    [
+        (200, Outcome.WRONG_ANSWER, "w.example is missing among a.b."),
+        (4000, Outcome.BAD_MESSAGE, "its names are longer together than any message"),
+    ],
+)
+def test_names_that_compression_makes_many_of_cost_no_more_than_a_message(
+    count: int, outcome: Outcome, words: str
+) -> None:
+    examiner = Examiner(DnsProbe(name="example", type=5, answers=("w.example",)))
+    query = examiner.query()
+    begin = len(query) + 12
+    many = (record(LONG, 1), *(record(struct.pack("!H", 0xC000 | begin), 5) for _ in range(count)))
+    packet = answer(query, *many)
+    head = examiner.head(packet)
+    assert isinstance(head, dns.Head)
+    found, detail = examiner.judge(packet, head)
+    assert (found, words in detail) == (outcome, True)
 
 
 def test_what_is_asked_and_with_a_new_id_each_time() -> None:
@@ -221,6 +263,19 @@ def test_over_tcp_strange_answers_are_passed_over() -> None:
         result = asyncio.run(ask(question(port, TCP, timeout=0.2)))
     assert result.outcome is Outcome.TIMEOUT_RESPONSE
     assert result.detail.startswith("0.2 s; passed over: an answer ")
+
+
+def test_over_tcp_no_server_is_listened_to_that_never_comes_to_the_point() -> None:
+    def flood(connection: socket.socket) -> None:
+        hear(connection)
+        while True:
+            connection.sendall(bytes(1 << 16))
+
+    with serving(flood) as port:
+        result = asyncio.run(ask(question(port, TCP, timeout=10.0)))
+    assert result.outcome is Outcome.BAD_MESSAGE
+    assert result.detail == "more than 64 answers passed over, the last one that is too short"
+    assert result.latency < 1.0
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,17 @@ def test_files_that_cannot_be_used_say_nothing_about_the_server(settings: dict[s
     assert result.words.startswith(words)
 
 
+def test_checks_that_trust_the_same_share_a_context_whatever_the_name() -> None:
+    async def scenario() -> None:
+        equipment = Equipment(asyncio.get_running_loop())
+        one = equipment.client(Tls(server_name=NAME, ca=CA))
+        assert equipment.client(Tls(server_name="www.example.net", ca=CA, warn_before=0.0)) is one
+        assert equipment.client(Tls(server_name=NAME)) is not one
+        equipment.close()
+
+    asyncio.run(scenario())
+
+
 def test_renewed_files_are_used_without_a_restart(tmp_path: Path) -> None:
     """The authority's file is missing at first, then another one's, then the right one; that is not read again."""
     ca = tmp_path / "ca.pem"

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
-from haman.model.checks import PingProbe
+from haman.model.checks import PingProbe, Source
 from haman.probes import echo, kinds
 from haman.probes.echo import EchoSocket
 from haman.probes.equipment import Equipment
@@ -17,6 +18,8 @@ from haman.probes.question import Question
 from tests.probes.support import ask, question
 
 if TYPE_CHECKING:
+    import socket
+
     from haman.model.addresses import Address
     from haman.probes.outcome import Result
 
@@ -74,6 +77,8 @@ def test_a_network_that_cannot_be_reached_has_a_name() -> None:
 class Deaf:
     """An ICMP socket on which a test plays the network."""
 
+    is_lost = False
+
     def __init__(self) -> None:
         self.waiting: dict[int, tuple[Address, object]] = {}
 
@@ -86,6 +91,39 @@ class Deaf:
 
     def close(self) -> None:
         pass
+
+
+class Unbound:
+    """A socket whose interface is gone."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.fileno, self.close, self.recvmsg = real.fileno, real.close, real.recvmsg
+
+    def sendto(self, packet: bytes, to: tuple[str, int]) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+
+@needs_icmp
+def test_an_interface_that_was_removed_and_made_anew_is_used_again() -> None:
+    async def scenario() -> list[Result]:
+        loop = asyncio.get_running_loop()
+        equipment = Equipment(loop)
+        about = replace(ping("127.0.0.1"), source=Source(interface="lo"))
+        bound = equipment.echo(six=False, source=about.source)
+        bound._socket = Unbound(bound._socket)  # type: ignore[assignment]
+        results = []
+        for _ in range(2):
+            answer: asyncio.Future[Result] = loop.create_future()
+            kinds.prober(equipment, about, answer.set_result).start()
+            results.append(await answer)
+        equipment.close()
+        return results
+
+    first, second = asyncio.run(scenario())
+    assert first.words == "not checked: the interface it is to leave by was removed"
+    assert not first.conclusive
+    assert second.outcome is Outcome.ECHOED
 
 
 def test_silence_ends_at_the_timeout() -> None:

@@ -7,14 +7,14 @@ import errno
 import resource
 import socket
 import time
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
 
 from haman.model.checks import Probe, TcpProbe
-from haman.probes import kinds
+from haman.probes import kinds, sockets
 from haman.probes.equipment import Equipment
 from haman.probes.outcome import Outcome, of_error
 from haman.probes.question import Question
@@ -109,6 +109,19 @@ def test_connected_says_how_long_it_took() -> None:
         result = asyncio.run(ask(question(port)))
     assert (result.outcome, result.words, result.passed) == (Outcome.CONNECTED, "connected", True)
     assert 0 < result.latency < 0.3
+
+
+@pytest.mark.parametrize(("address", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_a_connection_with_oneself_is_none(address: str, family: int) -> None:
+    async def scenario() -> Result:
+        equipment = Equipment(asyncio.get_running_loop())
+        bound = sockets.new(family)
+        bound.bind((address, 0))
+        equipment.sockets.give(bound, family)
+        about = Question(ip_address(address), bound.getsockname()[1], TcpProbe(), 0.3, 1.0, 0.1, 0.0)
+        return await ask(about, equipment)
+
+    assert asyncio.run(scenario()).outcome is Outcome.REFUSED
 
 
 def test_ipv6() -> None:

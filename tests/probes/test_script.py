@@ -109,6 +109,32 @@ def test_what_cannot_be_started_is_a_failure(program: str, user: str | None, wor
     assert result.words == f"the program could not be started: {words}"
 
 
+@ROOT
+def test_nothing_runs_as_root_that_others_may_write(tmp_path: Path) -> None:
+    check = tmp_path / "check"
+    check.write_text("#!/bin/sh\nexit 0\n")
+    check.chmod(0o777)
+    about = question(80, ScriptProbe(argv=(str(check),), user="root"), timeout=5.0)
+
+    async def scenario() -> list[Result]:
+        loop = asyncio.get_running_loop()
+        equipment = Equipment(loop)
+        equipment.scripts = Scripts(1)
+        results = []
+        for mode in (0o777, 0o777, 0o755):
+            check.chmod(mode)
+            answer: asyncio.Future[Result] = loop.create_future()
+            kinds.prober(equipment, about, answer.set_result).start()
+            results.append(await answer)
+        equipment.close()
+        return results
+
+    first, second, third = asyncio.run(scenario())
+    words = f"the program could not be started: it would run as root, and others may write {check}"
+    assert (first.outcome, first.words) == (second.outcome, second.words) == (Outcome.NOT_STARTED, words)
+    assert third.outcome is Outcome.GOOD_EXIT
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [

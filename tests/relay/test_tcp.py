@@ -449,6 +449,16 @@ def test_without_a_descriptor_no_other_server_is_tried(monkeypatch: pytest.Monke
         assert session.owner.account.refused == {"descriptors": 1}
 
 
+def test_the_next_server_has_as_long_to_accept_as_the_one_that_refused_late() -> None:
+    with listening() as front, listening() as server, begun(front, port(server), "slow", "next") as session:
+        poll = session.owner.poll
+        poll.now += 4.9
+        assert session.server is not None
+        session.failed(session.server)
+        assert session.tried == ("slow", "next")
+        assert session.seen == poll.now
+
+
 @contextlib.contextmanager
 def begun(front: socket.socket, there: int, *names: str) -> Iterator[Session]:
     """A session in this process; its servers, by these names, are all at one port, and tried in this order."""

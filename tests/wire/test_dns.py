@@ -204,6 +204,14 @@ def test_a_chain_of_pointers_that_only_leads_back_ends() -> None:
     assert dns.decode_name(packet, len(packet) - 2) == (".", len(packet))
 
 
+def test_a_chain_of_more_pointers_than_a_name_has_labels_is_not_followed() -> None:
+    packet = b"\0" + b"".join(struct.pack("!H", 0xC000 | max(0, 1 + 2 * (n - 1) if n else 0)) for n in range(128))
+    assert dns.decode_name(packet, len(packet) - 4) == (".", len(packet) - 2)
+    with pytest.raises(BadPacket) as bad:
+        dns.decode_name(packet, len(packet) - 2)
+    assert bad.value.reason is Reason.POINTERS
+
+
 @given(st.binary(max_size=80))
 def test_rubbish_gives_records_or_a_reason(tail: bytes) -> None:
     packet = answer(count=3) + tail

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haman.wire.http import LIMIT, Body, Fault, Framing, Head, head
+from haman.wire.http import LIMIT, Body, Fault, Framing, Head, head, may_tell
 
 
 def framing(fields: str, status: int = 200) -> tuple[Framing, int] | Fault:
@@ -159,3 +159,35 @@ def test_rubbish_in_place_of_chunks_never_raises(pieces: list[bytes]) -> None:
         if body.feed(piece) is not None:
             break
     assert len(body.data) <= 50
+
+
+PIECES = st.sampled_from(
+    [
+        b"HTTP/1.1 100\r\n\r\n",
+        b"HTTP/1.1 103 Early\r\nLink: a\n\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"a: b\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8), st.lists(st.integers(1, 9), min_size=1, max_size=40))
+def test_what_tells_nothing_new_need_not_be_read_again(pieces: list[bytes], steps: list[int]) -> None:
+    data, known = b"HTTP/1.1 100\r\n\r\n" + b"".join(pieces), 0
+    for step in steps:
+        seen = data[: known + step]
+        if not may_tell(seen, known):
+            assert head(seen, framed=True) in (None, Fault.NOT_HTTP)
+        elif head(seen, framed=True) is not None:
+            return
+        known = len(seen)
+
+
+def test_a_head_that_comes_a_byte_at_a_time_is_not_read_for_each() -> None:
+    data = b"HTTP/1.1 200 OK\r\n" + b"name: value\r\n" * 1000
+    read = sum(may_tell(data[: known + 1], known) for known in range(len(data)))
+    assert read < 20
+    assert may_tell(data + b"x" * LIMIT, len(data))
