@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haman.config.suggest import near
-from haman.observe.objects import about, known
+from haman.observe.objects import about, told_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -28,7 +28,7 @@ def history(asked: dict[str, Any], told: History, cluster: Cluster, node: str) -
     found = told.last(_whole(asked.get("last"), MOST), _wanted(word, _number(asked.get("since"))))
     answer: dict[str, Any] = {"number": told.number, "entries": [each.plain() for each in found]}
     if word is not None and not found:
-        names = known(cluster, node)
+        names = told_of(cluster, node)
         if word not in names and not any(True for _ in told.entries(_wanted(word, None))):
             answer["meant"] = near(word, names)
     return answer
