@@ -202,7 +202,9 @@ class Switchover:
         plans = self._book.orders.planned
         kept = tuple(each for each in plans if names and not set(names) & set(each.routers))
         if kept == plans:
-            raise Refused("no such move is planned")
+            whole = any(not each.routers for each in plans)
+            rest = "; one of all that are active then is: haman switchover --cancel, without a name, ends it"
+            raise Refused(f"no such move is planned{rest if whole else ''}")
         self._book.change(replace(self._book.orders, planned=kept))
         self._plans_changed.set()
         return {"ok": True, "moves": [], "lines": [f"cancelled: {len(plans) - len(kept)}"]}
