@@ -142,7 +142,8 @@ class VirtualRoute(Shape):
 
 class VirtualRule(Shape):
     """A rule of policy routing that the active director has, and no other: packets that fit all of `source`, `to`,
-    `fwmark` and `dev` are routed by `table`."""
+    `fwmark` and `dev` are routed by `table`. It is one of IPv4 unless `source` or `to` is IPv6; `to: "::/0"` says that
+    and no more."""
 
     priority: Annotated[int, Whole(1, 32765, why="write 1 to 32765: all others are the kernel's")] = setting(
         "Its place among the rules; lower ones come first.", example=1000
