@@ -199,8 +199,7 @@ class Duty:
         )
         self.relays = Relays(self._weights, lambda: self._board.health, self._kernel_stands, self._record)
         self._traffic = TrafficReader(cluster, node, open_table)
-        names = {"HAMAN_NODE": node, "HAMAN_CLUSTER": cluster.name}
-        self.hooks = Hooks(cluster.hooks, names, self._record, self._tally, self._groups())
+        self.hooks = Hooks(cluster.hooks, self._names(), self._record, self._tally, self._groups())
         self._checks: Checks | None = None
         self._strangers = Strangers()
         self._rereading = Rereading(
@@ -467,6 +466,9 @@ class Duty:
     def _state_of(self, subject: Subject) -> str | None:
         return condition.of(subject, self._board, self._sites, self._splits)
 
+    def _names(self) -> dict[str, str]:
+        return {"HAMAN_NODE": self._node, "HAMAN_CLUSTER": self._cluster.name}
+
     def _groups(self) -> dict[str, tuple[str, ...]]:
         return {group.name: group.routers for group in self._cluster.groups_of(self._node)}
 
@@ -509,7 +511,7 @@ class Duty:
         self._meet()
         self._board.forget(change.forgotten, change.dropped)
         self._checks.forget(change.forgotten)
-        self.hooks.configure(new.cluster.hooks, self._groups())
+        self.hooks.configure(new.cluster.hooks, self._names(), self._groups())
         self._listening.want(new.cluster.metrics)
         self._control.admit(new.cluster.control_group)
         self._trackers.take(new.cluster.trackers_of(new.node))

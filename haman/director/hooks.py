@@ -79,9 +79,10 @@ class Hooks:
         self._check: asyncio.TimerHandle | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
-    def configure(self, hooks: Sequence[Hook], groups: Mapping[str, Sequence[str]]) -> None:
+    def configure(self, hooks: Sequence[Hook], names: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> None:
         """From now on these. What waits is told to them; what runs is left alone."""
         self._hooks = tuple(hooks)
+        self._names = dict(names)
         self._groups = dict(groups)
 
     def happened(self, transition: Transition) -> None:

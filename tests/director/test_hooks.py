@@ -317,7 +317,7 @@ def test_a_router_that_left_the_configuration_is_told_to_stop(lines: Lines, monk
         queue.roles([report(Role.ACTIVE), report(Role.ACTIVE, "old")])
         while len(lines.read()) < 2:
             await asyncio.sleep(0.01)
-        queue.configure([hook(lines.script)], {})
+        queue.configure([hook(lines.script)], {}, {})
         queue.roles([report(Role.ACTIVE)])
         while len(lines.read()) < 3:
             await asyncio.sleep(0.01)

@@ -6,6 +6,7 @@ Real checks, a kernel of paper, files on disk. Servers are listening sockets on 
 from __future__ import annotations
 
 import asyncio
+import getpass
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from haman.model.services import Target
 from haman.model.transition import Kind
 from haman.plan.ops import Add, Remove, Set
 from tests.director.paper import Paper
-from tests.director.support import Elector
+from tests.director.support import Elector, change
 from tests.director.test_duty import surroundings  # noqa: F401 - a fixture for all tests here
 
 if TYPE_CHECKING:
@@ -259,6 +260,24 @@ def test_a_mistake_keeps_everything_and_is_shown_everywhere(bench: Bench) -> Non
         healed = await bench.reload(text(TWO))
         assert healed["ok"] is True
         assert bench.duty._status()["problems"] == []
+
+    bench.run(scenario)
+
+
+def test_hooks_are_told_the_new_name_of_the_cluster(bench: Bench) -> None:
+    script, out = bench.file.with_name("tell.sh"), bench.file.with_name("told")
+    script.write_text(f'#!/bin/sh\necho "$HAMAN_CLUSTER" > {out}.new && mv {out}.new {out}\n')
+    script.chmod(0o755)
+    hooks = f"hooks: [{{on: [rival], run: {script}, user: {getpass.getuser()}}}]\n"
+    bench.write(text(TWO, hooks))
+
+    async def scenario() -> None:
+        await bench.settled()
+        outcome = await bench.reload(text(TWO, hooks).replace("cluster: web", "cluster: shop"))
+        assert outcome["lines"] == ["changed: the cluster's name"]
+        bench.duty.hooks.happened(change("10.0.0.2", "active", kind=Kind.RIVAL))
+        await bench.until(out.exists)
+        assert out.read_text() == "shop\n"
 
     bench.run(scenario)
 
