@@ -62,8 +62,10 @@ class Chances:
         return self._chances.expecting(self._asked())
 
     async def learn(self, sends_on: Callable[[], Awaitable[bool]]) -> None:
-        """Beside the start, which need not wait for nft. sends_on: can the kernel do it?"""
-        self._chances.able = len(self._own().cluster.directors) > 1 and await sends_on()
+        """Beside the start, which need not wait for nft, and when there may be another director. sends_on: can the
+        kernel do it?"""
+        if not self._chances.able and len(self._own().cluster.directors) > 1:
+            self._chances.able = await sends_on()
 
     def prepare(self, unready: Container[str]) -> dict[str, str]:
         """By router that nothing else is lacking for (`unready`), what it had better wait for, a moment at most."""

@@ -526,6 +526,7 @@ class Duty:
         self.slice = change.slice
         self._tell_verdicts()
         self._assessment.anew()
+        await self._chances.learn(self._packet_filter.sends_on)
 
     def _configuration(self) -> Configured:
         """With what stands in its way now."""

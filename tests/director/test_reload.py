@@ -282,6 +282,19 @@ def test_hooks_are_told_the_new_name_of_the_cluster(bench: Bench) -> None:
     bench.run(scenario)
 
 
+def test_a_second_director_may_be_asked_about_connections_from_the_reload_on(bench: Bench) -> None:
+    alone = text(TWO).replace("  lb2: {address: 10.0.0.2, priority: 100}\n", "")
+    bench.write(alone)
+
+    async def scenario() -> None:
+        await bench.settled()
+        assert not bench.duty._chances.able
+        assert (await bench.reload(text(TWO)))["ok"]
+        assert bench.duty._chances.able
+
+    bench.run(scenario)
+
+
 KEYS = "authentication: {keys: [{id: 1, file: KEY1}, {id: 2, file: KEY2}], send: SEND}\n"
 
 
