@@ -31,7 +31,6 @@ class Chances:
 
     def __init__(
         self,
-        node: str,
         *,
         own: Callable[[], Own],
         peers: Callable[[], Peers],
@@ -44,7 +43,7 @@ class Chances:
         self._asked = asked
         self._reconsider = reconsider
         self._due = due
-        self._chances = SecondChances(node)
+        self._chances = SecondChances()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -82,6 +81,7 @@ class Chances:
 
     def look(self) -> None:
         loop = asyncio.get_running_loop()
+        self._chances.node = self._own().node
         if self._chances.look(self._peers(), loop.time()):
             self._reconsider()
         if self._timer is not None:

@@ -125,7 +125,6 @@ class Duty:
         self._board = Board({}, {}, time.monotonic())
         self._book = Book(self._ordered)
         self._chances = Chances(
-            node,
             own=self._own,
             peers=lambda: self._company.peers,
             asked=lambda: self._reconciler.asked,
