@@ -62,7 +62,8 @@ _SETS = struct.Struct("=IIIIII")
 
 def wanted(cluster: Cluster) -> frozenset[str]:
     """By name, what the director of this cluster has a use for."""
-    probes = [service.check.probe for service in cluster.services.values() if service.check is not None]
+    checked = [each for service in cluster.services.values() for each in (service, *service.pools())]
+    probes = [each.check.probe for each in checked if each.check is not None]
     watched = [tracker.watched for tracker in cluster.trackers.values()]
     raw = any(isinstance(each, (PingProbe, PingWatch, ArpWatch)) for each in (*probes, *watched))
     raw = raw or (cluster.arbiter is not None and bool(cluster.arbiter.ping or cluster.arbiter.arp))

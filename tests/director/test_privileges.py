@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 PINGING = cluster(services={"web": service(check=replace(CHECK, probe=PingProbe()))})
 TRACKING = cluster(trackers={"gateway": Tracker(name="gateway", watched=PingWatch(address=IPv4Address("10.0.0.254")))})
 
-
+BACKED = cluster(
+    services={
+        "web": replace(service(), backups=(Backup(name="east", servers={}, check=replace(CHECK, probe=PingProbe())),))
+    }
+)
 GUARDED = cluster(arbiter=Arbiter(arp=(IPv4Address("10.0.0.254"),)))
 
 
-@pytest.mark.parametrize(("of", "raw"), [(cluster(), False), (PINGING, True), (TRACKING, True), (GUARDED, True)])
+@pytest.mark.parametrize(
+    ("of", "raw"), [(cluster(), False), (PINGING, True), (TRACKING, True), (BACKED, True), (GUARDED, True)]
+)
 def test_raw_sockets_are_for_pings(of: Cluster, raw: bool) -> None:
     assert ("CAP_NET_RAW" in privileges.wanted(of)) is raw
     assert "CAP_NET_ADMIN" in privileges.wanted(of)
