@@ -205,5 +205,6 @@ def test_what_a_relay_has_and_has_refused() -> None:
         " refused or ended early: 2 sessions, 1 memory",
         "    the relay was killed by SIGKILL",
     ]
+    assert said("web@east", of) == lines
     lines = said("web", replace(of, relays={}, relay_problems=()))
     assert lines[place + 2] == "      by relay, which has not told yet what it does"
