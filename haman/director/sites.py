@@ -119,7 +119,10 @@ class Sites:
             raise Refused(f"there is no service '{name}' with a backup here; with one: {known}")
         if (leader := self.followed(name)) is not None:
             raise Refused(f"director {leader} is active for service '{name}': say it there, this one follows")
-        wanted, before = Order(order), self._wished(name)
+        try:
+            wanted, before = Order(order), self._wished(name)
+        except ValueError:
+            raise Refused(f"{order!r} is no wish: say backup, local or auto") from None
         self._book.change(self._book.orders.wish(name, _written(wanted, by)))
         self._choices[name] = failover.ordered(self._choices[name], wanted)
         if wanted is not before:

@@ -50,6 +50,8 @@ OVERDUE = 300.0
 FURTHEST = 366 * 86400.0
 """Seconds ahead for which a move can be planned: what is further away was not meant."""
 
+TOO_FAR = "that is more than a year away"
+
 LONGEST_SLEEP = 30.0
 """Seconds after which the wall clock is looked at again: it may have been set."""
 
@@ -119,7 +121,7 @@ class Switchover:
         if asked.get("cancel") is True:
             return self._cancel(routers)
         if at is not None:
-            return self._plan(Planned(routers=routers, to=to, force=force, by=by, at=float(at)))
+            return self._plan(Planned(routers=routers, to=to, force=force, by=by, at=_moment(at)))
         return await self._now(routers, to, force=force, by=by)
 
     async def _now(self, names: Sequence[str], to: str | None, *, force: bool, by: str) -> dict[str, Any]:
@@ -192,7 +194,7 @@ class Switchover:
         if ahead < 0:
             raise Refused("that time is over")
         if not ahead <= FURTHEST:
-            raise Refused("that is more than a year away")
+            raise Refused(TOO_FAR)
         self._book.change(replace(self._book.orders, planned=(*self._book.orders.planned, planned)))
         self._plans_changed.set()
         return {"ok": True, "moves": [], "lines": ["planned; haman status shows it, haman switchover --cancel ends it"]}
@@ -239,6 +241,13 @@ def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise Refused("routers are a list of names")
     return tuple(dict.fromkeys(value))
+
+
+def _moment(at: float) -> float:
+    try:
+        return float(at)
+    except OverflowError:
+        raise Refused(TOO_FAR) from None
 
 
 def _words(outcome: dict[str, Any]) -> str:

@@ -237,3 +237,13 @@ def test_a_wish_that_cannot_be_written_down_is_refused_and_does_not_count(tmp_pa
         assert not bench.recorded
 
     asyncio.run(scenario())
+
+
+def test_a_wish_that_is_none_is_refused() -> None:
+    async def scenario() -> None:
+        bench = Bench(backed())
+        with pytest.raises(HamanError, match="'remote' is no wish: say backup, local or auto"):
+            bench.sites.use("web", "remote", "anna")
+        assert bench.sites.choices["web"].order is Order.AUTO
+
+    asyncio.run(scenario())

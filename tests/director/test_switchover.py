@@ -371,6 +371,7 @@ def test_planned_and_done_when_its_time_has_come() -> None:
         (0, "that time is over"),
         (1e15, "that is more than a year away"),
         (math.inf, "that is more than a year away"),
+        pytest.param(10**400, "that is more than a year away", id="no float"),
         (math.nan, "that is more than a year away"),
         ("02:30", "to is a director's name, and at a number of seconds"),
     ],

@@ -79,6 +79,7 @@ def test_history_by_object_time_and_count() -> None:
         for quiet in ("drift", "hook", "lb2", "rs1"):
             assert "meant" not in await asyncio.to_thread(ask, "history", object=quiet), quiet
         assert await who(last="many", since="long ago", object=7) == [1, 2, 3], "nonsense is passed over"
+        assert await who(since=10**400) == [1, 2, 3]
 
     serving(scenario)
 
