@@ -29,7 +29,7 @@ from haman.director.giving_way import GivingWay
 from haman.director.holding import Holding
 from haman.director.hooks import Hooks
 from haman.director.lag import Lag
-from haman.director.orders import Book
+from haman.director.orders import Book, said
 from haman.director.reconcile import Reconciler
 from haman.director.relays.relays import Relays
 from haman.director.rereading import Rereading, Running
@@ -440,7 +440,7 @@ class Duty:
                 "reload": lambda _: self.reload(),
                 "history": lambda asked: telling.history(asked, self._history, self._cluster, self._node),
                 "site": lambda asked: self._sites.use(
-                    str(asked.get("service")), str(asked.get("order")), str(asked.get("by") or "somebody")
+                    said(asked.get("service")), said(asked.get("order")), said(asked.get("by"), "somebody")
                 ),
                 "why": lambda asked: why.answer(asked, self.view(), self._history),
                 "switchover": self._switchover.answer,

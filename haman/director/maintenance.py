@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haman.director import moves
-from haman.director.orders import Maintenance
+from haman.director.orders import Maintenance, said
 from haman.errors import Refused
 from haman.model.transition import Kind, Role, Transition
 
@@ -38,7 +38,7 @@ async def answer(
     """asked: `on` (true or false), `why`, `by`, `force`. changing: told of roles. The answer: `ok`, and
     `lines` for a person."""
     before, now = book.orders.maintenance, time.time()
-    why, by = str(asked.get("why") or ""), str(asked.get("by") or "somebody")
+    why, by = said(asked.get("why")), said(asked.get("by"), "somebody")
     wanted = Maintenance(why=why, by=by, at=now) if asked.get("on") is True else None
     if wanted is None and before is None:
         return {"ok": True, "lines": ["it is off"]}

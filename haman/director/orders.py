@@ -134,6 +134,13 @@ class Book:
             self.orders = orders
 
 
+def said(value: Any, otherwise: str = "") -> str:
+    """What somebody says with an order, as it may be shown in any terminal and in one line of the log. otherwise: for
+    nothing."""
+    text = value if isinstance(value, str) else ""
+    return "".join(sign if sign.isprintable() else "?" for sign in text) or otherwise
+
+
 def _wished(kept: Mapping[str, Any]) -> Wished:
     """Raises TypeError, ValueError."""
     wished = Wished(**kept)

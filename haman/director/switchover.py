@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haman.director import moves
-from haman.director.orders import Given, Planned
+from haman.director.orders import Given, Planned, said
 from haman.director.second_chance import PREPARED
 from haman.election.parameters import leave_bound
 from haman.errors import Refused
@@ -115,7 +115,7 @@ class Switchover:
         routers, to, at = _names(asked.get("routers")), asked.get("to"), asked.get("at")
         if not isinstance(to, str | None) or not isinstance(at, int | float | None):
             raise Refused("to is a director's name, and at a number of seconds")
-        force, by = asked.get("force") is True, str(asked.get("by") or "somebody")
+        force, by = asked.get("force") is True, said(asked.get("by"), "somebody")
         if asked.get("back") is True:
             return self._back(routers)
         if asked.get("cancel") is True:

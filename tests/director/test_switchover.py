@@ -467,6 +467,14 @@ def test_maintenance_is_written_down_and_waits_until_all_is_left() -> None:
     assert (said.who, said.before, said.after, said.why) == ("lb1", "off", "on", "ordered by anna: new kernel")
 
 
+def test_what_is_said_with_an_order_is_printable_and_one_line() -> None:
+    scene = Scene()
+    told(scene, on=True, why="f\udcfcr\nnew \x1b[31mdisks", by=["anna"])
+    order = scene.book.orders.maintenance
+    assert order is not None
+    assert (order.why, order.by) == ("f?r?new ?[31mdisks", "somebody")
+
+
 def test_maintenance_off() -> None:
     scene = Scene()
     told(scene, on=True)
