@@ -523,6 +523,7 @@ class Duty:
         await asyncio.to_thread(self._traffic.learn, new.cluster, new.node)
         await self._link.configure(Configure(config=change.slice))
         self.slice = change.slice
+        self._book.note(self._book.orders.renamed(change.difference.renamed))  # BEFORE the elector hears who is ready
         self._tell_verdicts()
         self._assessment.anew()
         await self._chances.learn(self._packet_filter.sends_on)

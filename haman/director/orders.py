@@ -96,6 +96,15 @@ class Orders:
     def take_back(self, routers: Collection[str]) -> Orders:
         return replace(self, given={name: given for name, given in self.given.items() if name not in routers})
 
+    def renamed(self, names: Mapping[str, str]) -> Orders:
+        """names: of routers that go on under another name, the old one by the new one."""
+        now = {old: new for new, old in names.items()}
+        given = {now.get(name, name): each for name, each in self.given.items() if name in now or name not in names}
+        planned = tuple(
+            replace(each, routers=tuple(now.get(name, name) for name in each.routers)) for each in self.planned
+        )
+        return replace(self, given=given, planned=planned)
+
     def wish(self, service: str, wished: Wished | None) -> Orders:
         """None: as health says."""
         others = {name: each for name, each in self.sites.items() if name != service}

@@ -17,6 +17,7 @@ from haman.director import loading
 from haman.director.ask import ask
 from haman.director.duty import Duty
 from haman.director.link import Link
+from haman.director.orders import Given, Orders, Planned
 from haman.director.slice import slice_for
 from haman.health.hysteresis import Verdict
 from haman.model.elector import Configure, Readiness, Reload, Reloaded, Reloading
@@ -291,6 +292,24 @@ def test_a_second_director_may_be_asked_about_connections_from_the_reload_on(ben
         assert not bench.duty._chances.able
         assert (await bench.reload(text(TWO)))["ok"]
         assert bench.duty._chances.able
+
+    bench.run(scenario)
+
+
+def test_a_router_that_was_given_away_stays_so_under_another_name(bench: Bench) -> None:
+    given = Given(to="lb2", by="anna", at=1.0)
+    planned = Planned(routers=("public", "gone"), to=None, force=False, by="anna", at=2.0)
+    bench.write(text(TWO))
+
+    async def scenario() -> None:
+        await bench.settled()
+        bench.duty._book.note(Orders(given={"public": given, "gone": given}, planned=(planned,)))
+        await bench.reload(text(TWO, routers=ROUTERS.replace("public", "front")))
+        assert bench.duty._book.orders.given == {"front": given, "gone": given}
+        assert bench.duty._book.orders.planned == (replace(planned, routers=("front", "gone")),)
+        told = [each for each in bench.messages if isinstance(each, Readiness) and each.generation == 2]
+        assert told
+        assert all("it was given to lb2" in each.waiting["front"] for each in told)
 
     bench.run(scenario)
 
