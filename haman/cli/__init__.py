@@ -6,6 +6,7 @@ Exit codes, the same for every verb: 0 fine, 1 the program failed, 2 the input i
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -60,11 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code = int(options.run(options))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed from the beginning
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Who read our output (`head`, a pager) has gone. What is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard()  # who read our output (`head`, a pager) has gone
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"haman {options.verb}: {error.strerror}", file=sys.stderr)
+        _discard()
         return 1
     except (ConfigError, NodeUnknown) as error:
         print(error, file=sys.stderr)
@@ -74,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _discard() -> None:
+    """What is still buffered must not fail once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

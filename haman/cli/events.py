@@ -7,12 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from haman.cli.history import line
+from haman.cli.history import line, unknown
 from haman.director.ask import ask, follow
 from haman.errors import Unreachable
 
 if TYPE_CHECKING:
     import argparse
+
+FINE, WRONG_INPUT = 0, 2
 
 PATIENCE = 60.0
 """Seconds for which a director that ended is waited for: it is started again within a few."""
@@ -22,7 +24,7 @@ AGAIN = 0.2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit codes: 0 fine, 1 no haman answers here (with --follow: any more)."
+    parser.epilog = "Exit codes: 0 fine, 1 no haman answers here (with --follow: any more), 2 there is no such object."
     parser.add_argument("object", nargs="?", metavar="OBJECT", help="only what is about it, as for `haman history`")
     parser.add_argument("--follow", "-f", action="store_true", help="go on with what happens from now on")
     parser.add_argument("--last", type=int, default=10, metavar="N", help="so many first (default: %(default)s)")
@@ -31,10 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """See the epilog for the exit codes. Raises Unreachable."""
+    if options.object is not None or not options.follow:
+        answer = ask("history", object=options.object, last=0 if options.follow else max(0, options.last))
+        if unknown(options, answer):
+            return WRONG_INPUT
     if not options.follow:
-        for entry in ask("history", object=options.object, last=max(0, options.last))["entries"]:
+        for entry in answer["entries"]:
             _show({"event": entry}, options)
-        return 0
+        return FINE
     read: int | None = None
     until = 0.0
     while True:

@@ -37,15 +37,22 @@ def run(options: argparse.Namespace) -> int:
         print(f"haman history: --since {error}", file=sys.stderr)
         return WRONG_INPUT
     answer = ask("history", object=options.object, since=moment, last=max(0, options.last))
-    if "meant" in answer:
-        meant = f"; did you mean {answer['meant']!r}?" if answer["meant"] else "; `haman status` shows what there is"
-        print(f"haman history: nothing here is called {options.object!r}{meant}", file=sys.stderr)
+    if unknown(options, answer):
         return WRONG_INPUT
     for entry in answer["entries"]:
         print(json.dumps(entry) if options.json else line(entry, time.time()))
     if not answer["entries"] and not options.json:
         print("nothing happened" + (f" since {options.since}" if options.since else ""))
     return FINE
+
+
+def unknown(options: argparse.Namespace, answer: dict[str, Any]) -> bool:
+    """Whether nothing is called as the object that was asked for; then it was said."""
+    if "meant" not in answer:
+        return False
+    meant = f"; did you mean {answer['meant']!r}?" if answer["meant"] else "; `haman status` shows what there is"
+    print(f"haman {options.verb}: nothing here is called {options.object!r}{meant}", file=sys.stderr)
+    return True
 
 
 def line(entry: dict[str, Any], now: float) -> str:

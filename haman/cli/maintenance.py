@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from typing import TYPE_CHECKING, Any
 
 from haman.cli.output import show
@@ -12,7 +13,7 @@ from haman.director.ask import ask
 if TYPE_CHECKING:
     import argparse
 
-FINE, NO = 0, 3
+FINE, WRONG_INPUT, NO = 0, 2, 3
 
 TIMEOUT = 180.0
 
@@ -22,7 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "While it is on this director takes no VIP; what it serves goes to another one first, in good order. It stays"
         " on over restarts and reboots. Its table stays loaded, and its own servers serve on."
     )
-    parser.epilog = "Exit codes: 0 done, or off; 1 no haman answers here; 3 not done (it is said why), or on."
+    parser.epilog = (
+        "Exit codes: 0 done, or off; 1 no haman answers here; 2 an option, and neither on nor off; 3 not done (it is"
+        " said why), or on."
+    )
     parser.add_argument("state", nargs="?", choices=("on", "off"), help="without: say what it is")
     parser.add_argument("--why", default="", metavar="TEXT", help="shown wherever it is seen")
     parser.add_argument("--force", action="store_true", help="even if nobody can take over what is served here")
@@ -30,7 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 or 3. Raises Unreachable."""
+    """0, 2 or 3. Raises Unreachable."""
+    if options.state is None and (options.why or options.force):
+        print("haman maintenance: --why and --force go with on or off, and neither is said", file=sys.stderr)
+        return WRONG_INPUT
     if options.state is None:
         return _shown(ask("status"), options)
     outcome = ask(

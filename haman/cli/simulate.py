@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import secrets
 import sys
 import time
@@ -12,8 +14,6 @@ from typing import TYPE_CHECKING
 from haman.errors import HamanError
 
 if TYPE_CHECKING:
-    import argparse
-
     from haman.simulation.play import Played
     from haman.simulation.runs import Report
     from haman.simulation.story import Story
@@ -32,12 +32,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, help="of the first run; the same seed is the same run (default: a fresh one)"
     )
-    parser.add_argument("--runs", type=int, metavar="N", help="so many runs, of as many seeds (default: 1)")
-    parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="runs for so long")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)")
+    parser.add_argument("--runs", type=_several, metavar="N", help="so many runs, of as many seeds (default: 1)")
+    parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="runs for so long")
+    parser.add_argument("--jobs", type=_several, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--story", type=Path, metavar="FILE", help="play this story instead")
     parser.add_argument("--print-story", action="store_true", help="the seed's story as text, which --story reads")
     parser.add_argument("--json", action="store_true", help="the outcome as one JSON object")
+
+
+def _several(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too few: write 1 or more")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time: write a number of seconds")
+    return seconds
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,10 +62,10 @@ def run(options: argparse.Namespace) -> int:
 
     if options.story is not None:
         try:
-            story = parse(options.story.read_text())
+            story = parse(options.story.read_text(encoding="utf-8"))
             return _one(story, play(story), options.json)
-        except BadStory as error:
-            print(f"{options.story}: {error}", file=sys.stderr)
+        except (BadStory, UnicodeDecodeError) as error:
+            print(f"{options.story}: {error if isinstance(error, BadStory) else 'it is no text'}", file=sys.stderr)
             return 2
         except OSError as error:
             raise HamanError(f"{options.story}: {error.strerror}") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from haman.cli import maintenance
@@ -15,8 +16,6 @@ from haman.director.ask import ask
 from haman.errors import Unreachable
 
 if TYPE_CHECKING:
-    import argparse
-
     from rich.console import Console
     from rich.table import Table
 
@@ -52,10 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.1 <= seconds <= 3600:
-        raise ValueError(text)
-    return seconds
+    with suppress(ValueError):
+        if 0.1 <= (seconds := float(text)) <= 3600:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0.1 to 3600")
 
 
 def run(options: argparse.Namespace) -> int:

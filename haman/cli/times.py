@@ -20,10 +20,10 @@ def since(text: str, now: float) -> float:
     for form in _MOMENTS:
         for day in ("", today):
             try:
-                moment = time.mktime(time.strptime(day + text, form))
+                then = time.strptime(day + text, form)
             except ValueError:
                 continue
-            return moment - 86400 if day and moment > now else moment
+            return _on(then, -1) if day and time.mktime(then) > now else time.mktime(then)
     raise ValueError(f"{text!r} is no time: write 10m, 2h, 14:05 or 2026-11-22 14:05")
 
 
@@ -41,10 +41,13 @@ def until(text: str, now: float) -> float:
                 then = time.strptime(day + text, form)
             except ValueError:
                 continue
-            if day and time.mktime(then) <= now:
-                then = time.struct_time((*then[:2], then.tm_mday + 1, *then[3:8], -1))  # mktime() puts the month right
-            return time.mktime(then)
+            return _on(then, 1) if day and time.mktime(then) <= now else time.mktime(then)
     raise ValueError(f"{text!r} is no time: write 10m, 2h, 02:30 or 2026-11-23 02:30")
+
+
+def _on(then: time.struct_time, days: int) -> float:
+    """The same time of another day, which need not be a multiple of 24 hours away."""
+    return time.mktime((*then[:2], then.tm_mday + days, *then[3:8], -1))  # mktime() puts the month right
 
 
 def precise(moment: float, now: float) -> str:

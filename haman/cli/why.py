@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
+from haman.cli.history import unknown
 from haman.cli.times import clock, span
 from haman.director.ask import ask
 
@@ -26,9 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """See the epilog for the exit codes. Raises Unreachable."""
     answer = ask("why", object=options.object)
-    if "meant" in answer:
-        meant = f"; did you mean {answer['meant']!r}?" if answer["meant"] else "; `haman status` shows what there is"
-        print(f"haman why: nothing here is called {options.object!r}{meant}", file=sys.stderr)
+    if unknown(options, answer):
         return WRONG_INPUT
     if options.json:
         print(json.dumps(answer, indent=2))

@@ -244,9 +244,7 @@ def _vip(service: Service) -> tuple[Address, ...]:
 
 
 def _failover(failover: Failover) -> sites.Failover:
-    below = failover.when_below
-    if below is None:
-        below = 1.0 if failover.spill_over else 0.0
+    below = viewed.below(failover)
     home = failover.return_ if isinstance(failover.return_, Return) else Return.model_validate({})
     return sites.Failover(
         below=below,

@@ -8,6 +8,7 @@ from haman.model import routing as model
 
 if TYPE_CHECKING:
     from haman.config.shape.routers import VirtualRoute, VirtualRule
+    from haman.model.addresses import Network
 
 
 def route(written: VirtualRoute) -> model.VirtualRoute:
@@ -21,14 +22,19 @@ def route(written: VirtualRoute) -> model.VirtualRoute:
     )
 
 
+def _some(network: Network | None) -> Network | None:
+    """None for every address of a family: the kernel keeps no such thing of a rule, and tells of none."""
+    return network if network is not None and network.prefixlen else None
+
+
 def rule(written: VirtualRule) -> model.VirtualRule:
     networks = [network for network in (written.source, written.to) if network is not None]
     return model.VirtualRule(
         priority=written.priority,
         table=written.table,
         version=networks[0].version if networks else 4,
-        source=written.source,
-        destination=written.to,
+        source=_some(written.source),
+        destination=_some(written.to),
         fwmark=written.fwmark or 0,
         incoming=written.dev or "",
     )

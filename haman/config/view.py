@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from haman.config.shape.file import File
     from haman.config.shape.routers import Director, Router, RouterOverride
     from haman.config.shape.services import Match, Server, Service
-    from haman.config.shape.sites import Backup
+    from haman.config.shape.sites import Backup, Failover
     from haman.model.addresses import Address, Interface, Network
 
 
@@ -223,6 +223,13 @@ def backup_servers(backup: Backup, index: int) -> dict[str, tuple[Address, int |
     if backup.servers is None:
         return {} if backup.address is None else {backup_name(backup, index): (backup.address, backup.port, 1)}
     return {name: (each.address, each.port or backup.port, each.weight) for name, each in backup.servers.items()}
+
+
+def below(failover: Failover) -> float:
+    """The share of local weight below which a backup serves; 0 is when none is left."""
+    if failover.when_below is not None:
+        return failover.when_below
+    return 1.0 if failover.spill_over else 0.0
 
 
 RELAYED = ("proxy", "sessions", "memory", "idle", "drain", "connect")

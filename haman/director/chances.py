@@ -31,7 +31,6 @@ class Chances:
 
     def __init__(
         self,
-        node: str,
         *,
         own: Callable[[], Own],
         peers: Callable[[], Peers],
@@ -44,7 +43,7 @@ class Chances:
         self._asked = asked
         self._reconsider = reconsider
         self._due = due
-        self._chances = SecondChances(node)
+        self._chances = SecondChances()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,8 +61,10 @@ class Chances:
         return self._chances.expecting(self._asked())
 
     async def learn(self, sends_on: Callable[[], Awaitable[bool]]) -> None:
-        """Beside the start, which need not wait for nft. sends_on: can the kernel do it?"""
-        self._chances.able = len(self._own().cluster.directors) > 1 and await sends_on()
+        """Beside the start, which need not wait for nft, and when there may be another director. sends_on: can the
+        kernel do it?"""
+        if not self._chances.able and len(self._own().cluster.directors) > 1:
+            self._chances.able = await sends_on()
 
     def prepare(self, unready: Container[str]) -> dict[str, str]:
         """By router that nothing else is lacking for (`unready`), what it had better wait for, a moment at most."""
@@ -80,6 +81,7 @@ class Chances:
 
     def look(self) -> None:
         loop = asyncio.get_running_loop()
+        self._chances.node = self._own().node
         if self._chances.look(self._peers(), loop.time()):
             self._reconsider()
         if self._timer is not None:

@@ -41,9 +41,6 @@ FOLLOWERS = 8
 LONGEST = 65536
 """Bytes of a question."""
 
-WORDS = 500
-"""Characters of what is told in words, with a question."""
-
 DIGITS = 18
 """Of a whole number in a question."""
 
@@ -62,12 +59,6 @@ RETRY = 5.0
 
 Question = dict[str, Any]
 """What was asked, as it came: nothing in it but `v` and `ask` has been looked at."""
-
-
-def words(value: Any, otherwise: str = "") -> str:
-    """What a client wants to be shown: in the log, in the history, to hooks."""
-    said = value if isinstance(value, str) and value else otherwise
-    return "".join(sign if sign.isprintable() else "?" for sign in said[:WORDS])
 
 
 class Control:

@@ -29,7 +29,7 @@ from haman.director.giving_way import GivingWay
 from haman.director.holding import Holding
 from haman.director.hooks import Hooks
 from haman.director.lag import Lag
-from haman.director.orders import Book
+from haman.director.orders import Book, said
 from haman.director.reconcile import Reconciler
 from haman.director.relays.relays import Relays
 from haman.director.rereading import Rereading, Running
@@ -125,7 +125,6 @@ class Duty:
         self._board = Board({}, {}, time.monotonic())
         self._book = Book(self._ordered)
         self._chances = Chances(
-            node,
             own=self._own,
             peers=lambda: self._company.peers,
             asked=lambda: self._reconciler.asked,
@@ -199,8 +198,7 @@ class Duty:
         )
         self.relays = Relays(self._weights, lambda: self._board.health, self._kernel_stands, self._record)
         self._traffic = TrafficReader(cluster, node, open_table)
-        names = {"HAMAN_NODE": node, "HAMAN_CLUSTER": cluster.name}
-        self.hooks = Hooks(cluster.hooks, names, self._record, self._tally, self._groups())
+        self.hooks = Hooks(cluster.hooks, self._names(), self._record, self._tally, self._groups())
         self._checks: Checks | None = None
         self._strangers = Strangers()
         self._rereading = Rereading(
@@ -442,7 +440,7 @@ class Duty:
                 "reload": lambda _: self.reload(),
                 "history": lambda asked: telling.history(asked, self._history, self._cluster, self._node),
                 "site": lambda asked: self._sites.use(
-                    str(asked.get("service")), str(asked.get("order")), control.words(asked.get("by"), "somebody")
+                    said(asked.get("service")), said(asked.get("order")), said(asked.get("by"), "somebody")
                 ),
                 "why": lambda asked: why.answer(asked, self.view(), self._history),
                 "switchover": self._switchover.answer,
@@ -466,6 +464,9 @@ class Duty:
 
     def _state_of(self, subject: Subject) -> str | None:
         return condition.of(subject, self._board, self._sites, self._splits)
+
+    def _names(self) -> dict[str, str]:
+        return {"HAMAN_NODE": self._node, "HAMAN_CLUSTER": self._cluster.name}
 
     def _groups(self) -> dict[str, tuple[str, ...]]:
         return {group.name: group.routers for group in self._cluster.groups_of(self._node)}
@@ -509,7 +510,7 @@ class Duty:
         self._meet()
         self._board.forget(change.forgotten, change.dropped)
         self._checks.forget(change.forgotten)
-        self.hooks.configure(new.cluster.hooks, self._groups())
+        self.hooks.configure(new.cluster.hooks, self._names(), self._groups())
         self._listening.want(new.cluster.metrics)
         self._control.admit(new.cluster.control_group)
         self._trackers.take(new.cluster.trackers_of(new.node))
@@ -522,8 +523,10 @@ class Duty:
         await asyncio.to_thread(self._traffic.learn, new.cluster, new.node)
         await self._link.configure(Configure(config=change.slice))
         self.slice = change.slice
+        self._book.note(self._book.orders.renamed(change.difference.renamed))  # BEFORE the elector hears who is ready
         self._tell_verdicts()
         self._assessment.anew()
+        await self._chances.learn(self._packet_filter.sends_on)
 
     def _configuration(self) -> Configured:
         """With what stands in its way now."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from haman.election.succession import Succession
     from haman.model.cluster import Cluster
     from haman.model.elector import ElectorConfig
-    from haman.model.services import Service
+    from haman.model.services import Server, Service
     from haman.plan.ops import Op
 
 
@@ -137,7 +137,7 @@ def weigh(cluster: Cluster, node: str, status: Mapping[str, Any] | None) -> tupl
         weights |= _of_backups(service, running)
         out = None if service.on_failure is OnFailure.REMOVE else 0
         for target, server in service.targets():
-            known = running.get(target)
+            known = _known(running, target, server)
             if known is None:
                 weights[target] = server.weight
                 fresh.append(str(target))
@@ -155,16 +155,22 @@ def weigh(cluster: Cluster, node: str, status: Mapping[str, Any] | None) -> tupl
     return weights, [f"new, and taken as up: they are served once their first check has passed: {names}"]
 
 
+def _known(running: Mapping[Target, Any], target: Target, server: Server) -> Any:
+    """At another address it is another server, whatever it is called: None."""
+    known = running.get(target)
+    return known if known is not None and known["address"] == str(server.address) else None
+
+
 def _of_backups(service: Service, running: Mapping[Target, Any]) -> dict[Target, int | None]:
     """Of the other sites, and of what they send here. One that is new waits."""
     found: dict[Target, int | None] = {}
     for pool in service.pools():
-        for target, _ in pool.targets():
-            known = running.get(target)
+        for target, server in pool.targets():
+            known = _known(running, target, server)
             found[target] = failover_weights.idle(service) if known is None else known["weight"]
     if (visiting := service.visiting()) is not None:
         for target, server in visiting.targets():
-            known = running.get(Target(service.name, target.server, target.port))
+            known = _known(running, Target(service.name, target.server, target.port), server)
             found[target] = server.weight if known is None else known.get("checked_weight", server.weight)
     return found
 

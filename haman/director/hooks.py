@@ -79,9 +79,10 @@ class Hooks:
         self._check: asyncio.TimerHandle | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
-    def configure(self, hooks: Sequence[Hook], groups: Mapping[str, Sequence[str]]) -> None:
+    def configure(self, hooks: Sequence[Hook], names: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> None:
         """From now on these. What waits is told to them; what runs is left alone."""
         self._hooks = tuple(hooks)
+        self._names = dict(names)
         self._groups = dict(groups)
 
     def happened(self, transition: Transition) -> None:
@@ -156,12 +157,12 @@ class Hooks:
         ]
 
     def _gone(self) -> list[Subject]:
-        """Routers that were told to be something and are no more."""
-        known = {*self._told, *self._latest}
+        """Routers and groups that were told to be something and are no more."""
+        here = {Sort.ROUTER: self._roles.keys(), Sort.GROUP: self._groups.keys()}
         return [
             each
-            for each in known
-            if each.sort is Sort.ROUTER and each.name not in self._roles and self._state(each) != STOPPED
+            for each in {*self._told, *self._latest}
+            if each.sort in here and each.name not in here[each.sort] and self._state(each) != STOPPED
         ]
 
     def _level(self) -> None:
@@ -173,7 +174,8 @@ class Hooks:
         for report in self._unannounced():
             self._tell_level(Subject(Sort.ROUTER, report.router), Kind.ROUTER, report.role.value, report.why)
         for subject in self._gone():
-            self._tell_level(subject, Kind.ROUTER, STOPPED, "this router is not configured any more")
+            why = f"this {subject.sort.value} is not configured here any more"
+            self._tell_level(subject, Kind.ROUTER, STOPPED, why)
 
     def _group(self, name: str, members: Sequence[RoleReport]) -> None:
         subject = Subject(Sort.GROUP, name)

@@ -10,8 +10,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from haman.director import control, moves
-from haman.director.orders import Maintenance
+from haman.director import moves
+from haman.director.orders import Maintenance, said
 from haman.errors import Refused
 from haman.model.transition import Kind, Role, Transition
 
@@ -38,7 +38,7 @@ async def answer(
     """asked: `on` (true or false), `why`, `by`, `force`. changing: told of roles. The answer: `ok`, and
     `lines` for a person."""
     before, now = book.orders.maintenance, time.time()
-    why, by = control.words(asked.get("why")), control.words(asked.get("by"), "somebody")
+    why, by = said(asked.get("why")), said(asked.get("by"), "somebody")
     wanted = Maintenance(why=why, by=by, at=now) if asked.get("on") is True else None
     if wanted is None and before is None:
         return {"ok": True, "lines": ["it is off"]}

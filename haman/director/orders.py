@@ -25,6 +25,9 @@ from haman.observe.journal import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+WORDS = 500
+"""Characters of what is told with an order."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
@@ -96,6 +99,15 @@ class Orders:
     def take_back(self, routers: Collection[str]) -> Orders:
         return replace(self, given={name: given for name, given in self.given.items() if name not in routers})
 
+    def renamed(self, names: Mapping[str, str]) -> Orders:
+        """names: of routers that go on under another name, the old one by the new one."""
+        now = {old: new for new, old in names.items()}
+        given = {now.get(name, name): each for name, each in self.given.items() if name in now or name not in names}
+        planned = tuple(
+            replace(each, routers=tuple(now.get(name, name) for name in each.routers)) for each in self.planned
+        )
+        return replace(self, given=given, planned=planned)
+
     def wish(self, service: str, wished: Wished | None) -> Orders:
         """None: as health says."""
         others = {name: each for name, each in self.sites.items() if name != service}
@@ -132,6 +144,13 @@ class Book:
         except Refused as error:
             log.error("%s: a restart of the director forgets it", error)
             self.orders = orders
+
+
+def said(value: Any, otherwise: str = "") -> str:
+    """What somebody says with an order, as it may be shown in any terminal, to hooks and in one line of the log.
+    otherwise: for nothing."""
+    text = value if isinstance(value, str) else ""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:WORDS]) or otherwise
 
 
 def _wished(kept: Mapping[str, Any]) -> Wished:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from haman.health.agreement import Agreement
     from haman.health.board import Board
     from haman.kernel.refusal import Refusal
+    from haman.model.addresses import Address
     from haman.model.checks import Check
     from haman.model.cluster import Cluster
     from haman.model.elector import Counters, RoleReport
@@ -268,10 +269,14 @@ def _trackers(view: View) -> Iterator[dict[str, Any]]:
 def _peer(view: View, report: RoleReport) -> dict[str, Any] | None:
     if report.peer is None:
         return None
-    # The peer of a sync group is known by its address in the group's first router, for all of them.
-    members = [member for router in view.cluster.routers.values() for member in router.members.values()]
-    name = next((member.director for member in members if member.has(report.peer)), None)
+    name = director_at(view.cluster, report.peer)
     return {"address": str(report.peer), "director": name, "priority": report.peer_priority}
+
+
+def director_at(cluster: Cluster, address: Address) -> str | None:
+    """The peer of a sync group is known by its address in the group's first router, for all of them."""
+    members = [member for router in cluster.routers.values() for member in router.members.values()]
+    return next((member.director for member in members if member.has(address)), None)
 
 
 def _director(view: View, peer: Peer) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class _Wish:
 class SecondChances:
     """node: this director's name. able: can the kernel do it? Nothing is taken while it is not known."""
 
-    def __init__(self, node: str, *, able: bool = False) -> None:
-        self._node = node
+    def __init__(self, node: str = "", *, able: bool = False) -> None:
+        self.node = node
         self.able = able
         self._until: dict[tuple[str, str], float] = {}  # by router and the director it came from
         self._wishes: dict[str, _Wish] = {}
@@ -96,7 +96,7 @@ class SecondChances:
     def look(self, peers: Peers, now: float) -> bool:
         """Whether `taken` has changed. Call it when something was heard of a peer, and at `next`."""
         before, self._looked = self.taken, now
-        self.offered = peers.offers(self._node)
+        self.offered = peers.offers(self.node)
         claims = {**self._wished(now), **self.offered}
         self._until = {key: until for key, until in self._until.items() if key[0] not in self._in_vain}
         claims, self._in_vain = (

@@ -122,7 +122,7 @@ class Sites:
         try:
             wanted, before = Order(order), self._wished(name)
         except ValueError:
-            raise Refused(f"'{order}' is no site to want; backup, local and auto are") from None
+            raise Refused(f"{order!r} is no wish: say backup, local or auto") from None
         self._book.change(self._book.orders.wish(name, _written(wanted, by)))
         self._choices[name] = failover.ordered(self._choices[name], wanted)
         if wanted is not before:

@@ -20,8 +20,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from haman.director import control, moves
-from haman.director.orders import Given, Planned
+from haman.director import moves
+from haman.director.orders import Given, Planned, said
 from haman.director.second_chance import PREPARED
 from haman.election.parameters import leave_bound
 from haman.errors import Refused
@@ -113,7 +113,7 @@ class Switchover:
         routers, to, at = _names(asked.get("routers")), asked.get("to"), asked.get("at")
         if not isinstance(to, str | None) or not isinstance(at, int | float | None):
             raise Refused("to is a director's name, and at a number of seconds")
-        force, by = asked.get("force") is True, control.words(asked.get("by"), "somebody")
+        force, by = asked.get("force") is True, said(asked.get("by"), "somebody")
         if asked.get("back") is True:
             return self._back(routers)
         if asked.get("cancel") is True:
@@ -202,7 +202,9 @@ class Switchover:
         plans = self._book.orders.planned
         kept = tuple(each for each in plans if names and not set(names) & set(each.routers))
         if kept == plans:
-            raise Refused("no such move is planned")
+            whole = any(not each.routers for each in plans)
+            rest = "; one of all that are active then is: haman switchover --cancel, without a name, ends it"
+            raise Refused(f"no such move is planned{rest if whole else ''}")
         self._book.change(replace(self._book.orders, planned=kept))
         self._plans_changed.set()
         return {"ok": True, "moves": [], "lines": [f"cancelled: {len(plans) - len(kept)}"]}

@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from haman.config.suggest import near
-from haman.observe.objects import about, known
+from haman.observe.objects import about, told_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -29,7 +29,7 @@ async def history(asked: dict[str, Any], told: History, cluster: Cluster, node: 
     found = told.last(_whole(asked.get("last"), MOST), _wanted(word, _number(asked.get("since"))))
     answer: dict[str, Any] = {"number": told.number, "entries": [each.plain() for each in found]}
     if word is not None and not found:
-        names = known(cluster, node)
+        names = told_of(cluster, node)
         if word not in names and not any(True for _ in told.entries(_wanted(word, None))):
             answer["meant"] = await asyncio.to_thread(near, word, names)
     return answer

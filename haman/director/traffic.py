@@ -61,7 +61,9 @@ class TrafficReader:
     async def read(self) -> Traffic | None:
         """None when there is nothing to count, or the kernel does not tell."""
         async with self._turn:
-            if self._fronts and time.monotonic() - self._read_at >= FRESH:
+            if not self._fronts:
+                return None
+            if time.monotonic() - self._read_at >= FRESH:
                 try:
                     if self._table is None:
                         self._table = self._open_table()

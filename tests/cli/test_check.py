@@ -139,6 +139,16 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("shell", "code", "words"),
+    [(">/dev/full", 1, "haman schema: No space left on device\n"), (">&-", 0, "")],
+)
+def test_output_that_goes_nowhere_is_no_crash(shell: str, code: int, words: str) -> None:
+    command = f"exec '{sys.executable}' -m haman schema {shell}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (ended.returncode, ended.stderr) == (code, words)
+
+
 def test_a_program_that_this_machine_cannot_start_is_a_warning(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hook = "hooks: [{on: [active], run: /nowhere/notify.sh}]\n"
     file.write_text(BASE + hook, encoding="utf-8")

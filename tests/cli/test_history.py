@@ -90,6 +90,18 @@ def test_the_last_events(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert director.asked == [("history", {"object": "public", "last": 10})]
 
 
+@pytest.mark.parametrize("option", [[], ["--follow"]])
+def test_events_of_an_unknown_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    monkeypatch.setattr(events, "ask", Director({"number": 7, "entries": [], "meant": "public"}).ask)
+    monkeypatch.setattr(events, "follow", lambda *_, **__: pytest.fail("nothing will ever come"))
+    assert main(["events", *option, "publik"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "haman events: nothing here is called 'publik'; did you mean 'public'?\n"
+
+
 def test_events_go_on_where_a_director_ended_and_gaps_are_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

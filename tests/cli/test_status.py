@@ -297,11 +297,12 @@ def test_again_and_again_until_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "no haman listens" in shown_text
 
 
-@pytest.mark.parametrize("seconds", ["0", "x", "1e9"])
+@pytest.mark.parametrize("seconds", ["0", "x", "1s", "1e9"])
 def test_a_pace_that_is_none(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["status", "--watch", seconds])
     assert ended.value.code == 2
+    assert f"argument --watch: '{seconds}' is no number of seconds, 0.1 to 3600" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_the_screen_is_cut_at_its_end() -> None:

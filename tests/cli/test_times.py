@@ -51,6 +51,19 @@ def test_when_an_operator_wants_it(text: str, ahead: float) -> None:
     assert until(text, NOW) == NOW + ahead
 
 
+def test_yesterday_may_be_in_another_year_or_have_another_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        new_year = time.mktime((2027, 1, 1, 1, 0, 0, 0, 0, -1))
+        assert time.strftime("%F %T", time.localtime(since("22:15", new_year))) == "2026-12-31 22:15:00"
+        morning = time.mktime((2026, 10, 25, 8, 0, 0, 0, 0, -1))  # summer time has ended in this night
+        assert time.strftime("%F %T", time.localtime(since("22:15", morning))) == "2026-10-24 22:15:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_tomorrow_may_be_in_another_year_or_have_another_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()

@@ -413,7 +413,11 @@ routers:
       - {to: default, via: 10.0.0.254, source: 10.0.0.100, metric: 50, table: 100}
       - {to: 2001:db8:9::/48, dev: eth1}
       - {to: 10.9.0.0/16}
-    rules: [{source: 10.0.0.100/32, table: 100, priority: 1000}, {fwmark: 7, dev: eth1, table: main, priority: 9}]
+    rules:
+      - {source: 10.0.0.100/32, table: 100, priority: 1000}
+      - {fwmark: 7, dev: eth1, table: main, priority: 9}
+      - {fwmark: 7, source: default, table: 100, priority: 10}
+      - {fwmark: 7, to: "::/0", table: 100, priority: 10}
 """
 
 
@@ -435,6 +439,8 @@ def test_what_follows_the_role() -> None:
     assert public.rules == (
         routing.VirtualRule(priority=1000, table=100, version=4, source=IPv4Network("10.0.0.100/32")),
         routing.VirtualRule(priority=9, table=254, version=4, fwmark=7, incoming="eth1"),
+        routing.VirtualRule(priority=10, table=100, version=4, fwmark=7),
+        routing.VirtualRule(priority=10, table=100, version=6, fwmark=7),
     )
 
 

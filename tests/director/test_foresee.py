@@ -70,6 +70,14 @@ def test_what_is_new_is_taken_as_up_and_said() -> None:
     assert assumed == ["no haman runs here, so every server is taken as up: web/rs1:80, web/rs2:80"]
 
 
+def test_a_server_at_another_address_is_new() -> None:
+    moved = {name: replace(server, address=IPv4Address("10.0.0.99")) for name, server in service().servers.items()}
+    of = cluster(services={"web": replace(service(), servers=service().servers | {"rs2": moved["rs2"]})})
+    weights, assumed = weigh(of, "lb1", status())
+    assert weights == {RS1: 1, RS2: 2}
+    assert assumed == ["new, and taken as up: they are served once their first check has passed: web/rs2:80"]
+
+
 class Held:
     """A kernel with this in it, for whoever opens a part of it."""
 

@@ -317,13 +317,30 @@ def test_a_router_that_left_the_configuration_is_told_to_stop(lines: Lines, monk
         queue.roles([report(Role.ACTIVE), report(Role.ACTIVE, "old")])
         while len(lines.read()) < 2:
             await asyncio.sleep(0.01)
-        queue.configure([hook(lines.script)], {})
+        queue.configure([hook(lines.script)], {}, {})
         queue.roles([report(Role.ACTIVE)])
         while len(lines.read()) < 3:
             await asyncio.sleep(0.01)
 
     run([hook(lines.script)], scenario)
     assert lines.read()[2:] == ["old stop"]
+
+
+def test_a_group_that_this_director_left_is_told_to_stop(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks_module, "SETTLE", 0.05)
+    of_group = hook(lines.script, groups=frozenset({"both"}))
+
+    async def scenario(queue: Hooks) -> None:
+        queue.roles([report(Role.ACTIVE), report(Role.ACTIVE, "inner")])
+        while len(lines.read()) < 1:
+            await asyncio.sleep(0.01)
+        queue.configure([of_group], {}, {})
+        queue.roles([report(Role.ACTIVE)])
+        while len(lines.read()) < 2:
+            await asyncio.sleep(0.01)
+
+    run([of_group], scenario, groups={"both": ("public", "inner")})
+    assert [line.strip() for line in lines.read()] == ["active", "stop"]
 
 
 def test_superseded_roles_are_dropped_while_a_program_runs(lines: Lines) -> None:

@@ -28,7 +28,6 @@ FAR = Backup(name="east", servers={}, check=replace(CHECK, probe=PingProbe()))
 AWAY = cluster(services={"web": replace(service(), backups=(FAR,))})
 TRACKING = cluster(trackers={"gateway": Tracker(name="gateway", watched=PingWatch(address=IPv4Address("10.0.0.254")))})
 
-
 GUARDED = cluster(arbiter=Arbiter(arp=(IPv4Address("10.0.0.254"),)))
 
 

@@ -6,6 +6,7 @@ Real checks, a kernel of paper, files on disk. Servers are listening sockets on 
 from __future__ import annotations
 
 import asyncio
+import getpass
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from haman.director import loading
 from haman.director.ask import ask
 from haman.director.duty import Duty
 from haman.director.link import Link
+from haman.director.orders import Given, Orders, Planned
 from haman.director.slice import slice_for
 from haman.health.hysteresis import Verdict
 from haman.model.elector import Configure, Readiness, Reload, Reloaded, Reloading
@@ -24,7 +26,7 @@ from haman.model.services import Target
 from haman.model.transition import Kind
 from haman.plan.ops import Add, Remove, Set
 from tests.director.paper import Paper
-from tests.director.support import Elector
+from tests.director.support import Elector, change
 from tests.director.test_duty import surroundings  # noqa: F401 - a fixture for all tests here
 
 if TYPE_CHECKING:
@@ -259,6 +261,55 @@ def test_a_mistake_keeps_everything_and_is_shown_everywhere(bench: Bench) -> Non
         healed = await bench.reload(text(TWO))
         assert healed["ok"] is True
         assert bench.duty._status()["problems"] == []
+
+    bench.run(scenario)
+
+
+def test_hooks_are_told_the_new_name_of_the_cluster(bench: Bench) -> None:
+    script, out = bench.file.with_name("tell.sh"), bench.file.with_name("told")
+    script.write_text(f'#!/bin/sh\necho "$HAMAN_CLUSTER" > {out}.new && mv {out}.new {out}\n')
+    script.chmod(0o755)
+    hooks = f"hooks: [{{on: [rival], run: {script}, user: {getpass.getuser()}}}]\n"
+    bench.write(text(TWO, hooks))
+
+    async def scenario() -> None:
+        await bench.settled()
+        outcome = await bench.reload(text(TWO, hooks).replace("cluster: web", "cluster: shop"))
+        assert outcome["lines"] == ["changed: the cluster's name"]
+        bench.duty.hooks.happened(change("10.0.0.2", "active", kind=Kind.RIVAL))
+        await bench.until(out.exists)
+        assert out.read_text() == "shop\n"
+
+    bench.run(scenario)
+
+
+def test_a_second_director_may_be_asked_about_connections_from_the_reload_on(bench: Bench) -> None:
+    alone = text(TWO).replace("  lb2: {address: 10.0.0.2, priority: 100}\n", "")
+    bench.write(alone)
+
+    async def scenario() -> None:
+        await bench.settled()
+        assert not bench.duty._chances.able
+        assert (await bench.reload(text(TWO)))["ok"]
+        assert bench.duty._chances.able
+
+    bench.run(scenario)
+
+
+def test_a_router_that_was_given_away_stays_so_under_another_name(bench: Bench) -> None:
+    given = Given(to="lb2", by="anna", at=1.0)
+    planned = Planned(routers=("public", "gone"), to=None, force=False, by="anna", at=2.0)
+    bench.write(text(TWO))
+
+    async def scenario() -> None:
+        await bench.settled()
+        bench.duty._book.note(Orders(given={"public": given, "gone": given}, planned=(planned,)))
+        await bench.reload(text(TWO, routers=ROUTERS.replace("public", "front")))
+        assert bench.duty._book.orders.given == {"front": given, "gone": given}
+        assert bench.duty._book.orders.planned == (replace(planned, routers=("front", "gone")),)
+        told = [each for each in bench.messages if isinstance(each, Readiness) and each.generation == 2]
+        assert told
+        assert all("it was given to lb2" in each.waiting["front"] for each in told)
 
     bench.run(scenario)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from haman.director.chances import Chances
+from haman.director.company import Own
 from haman.director.peers import Peers
 from haman.director.preemption import Preemption
 from haman.director.second_chance import LASTS, PREPARED, SecondChances
 from haman.model.standing import Standing
+from tests.director.support import cluster
 
 LB1 = Standing(cluster="web", node="lb1", life=1, number=1, config="c", roles={"public": "active"})
 
@@ -155,3 +159,26 @@ def test_one_that_fell_silent_is_not_asked(offered: str | None) -> None:
     scene.lb1(role="standby", now=3.0)
     wishing(scene, None, 3.0)
     assert wishing(scene, AT_ONCE, 9.0), "the next time is another one"
+
+
+def test_what_is_offered_to_a_director_that_was_renamed() -> None:
+    scene = Scene()
+    own = Own(cluster=cluster(), node="lb2", digest="c", roles=(), waiting={})
+
+    async def scenario() -> None:
+        nonlocal own
+        chances = Chances(
+            own=lambda: own,
+            peers=lambda: scene.peers,
+            asked=lambda: {"public": "lb1"},
+            reconsider=lambda: None,
+            due=lambda: None,
+        )
+        scene.lb1(to="web-b")
+        chances.look()
+        assert chances.expecting == ()
+        own = replace(own, node="web-b")
+        chances.look()
+        assert chances.expecting == ("public",)
+
+    asyncio.run(scenario())

@@ -122,8 +122,6 @@ def test_the_operators_wish_survives_the_process_and_ends_with_auto() -> None:
         assert Bench(backed()).sites.choices["web"].order is Order.AUTO
         with pytest.raises(HamanError, match="there is no service 'wob' with a backup here; with one: web"):
             again.sites.use("wob", "auto", "ben")
-        with pytest.raises(HamanError, match="'east' is no site to want; backup, local and auto are"):
-            again.sites.use("web", "east", "ben")
 
     asyncio.run(scenario())
 
@@ -237,5 +235,15 @@ def test_a_wish_that_cannot_be_written_down_is_refused_and_does_not_count(tmp_pa
             bench.sites.use("web", "backup", "anna")
         assert bench.sites.choices["web"].order is Order.AUTO
         assert not bench.recorded
+
+    asyncio.run(scenario())
+
+
+def test_a_wish_that_is_none_is_refused() -> None:
+    async def scenario() -> None:
+        bench = Bench(backed())
+        with pytest.raises(HamanError, match="'remote' is no wish: say backup, local or auto"):
+            bench.sites.use("web", "remote", "anna")
+        assert bench.sites.choices["web"].order is Order.AUTO
 
     asyncio.run(scenario())

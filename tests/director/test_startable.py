@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from haman import config
+from haman import accounts, config
 from haman.director.startable import findings, obstacle
 from tests.test_program import ROOT
 
@@ -46,6 +47,30 @@ def test_each_program_that_is_needed_here_is_named_once(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
     # pytest keeps its directories to itself, and a check without `user` runs as nobody
     assert [words for words in findings(cluster, "lb1") if "no right to enter" not in words] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs hooks as somebody else")
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        ("", "user nobody has no right to enter {}"),
+        (", user: root", "it would run as root, and {} belongs to user 65534"),
+    ],
+)
+def test_a_hook_is_looked_at_as_the_user_it_runs_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, why: str
+) -> None:
+    monkeypatch.setattr(accounts, "OWN", "no-such-user")
+    file, program = tmp_path / "haman.yaml", tmp_path / "tell.sh"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    if user:
+        os.chown(program, 65534, 65534)
+    written = f"hooks: [{{on: [active], run: {program}{user}}}]\n"
+    file.write_text(CONFIG[: CONFIG.index("checks:")].replace(", track: [load]", "").replace("DIR", "") + written)
+    closed = next(each for each in reversed(tmp_path.parents) if not each.stat().st_mode & 0o001)
+    (words,) = (each for each in findings(config.load(file), "lb1") if each.startswith("hook"))
+    assert words == f"hook: {program} cannot be started here: {why.format(program if user else closed)}"
 
 
 @pytest.mark.parametrize(

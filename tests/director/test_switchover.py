@@ -391,6 +391,14 @@ def test_planned_and_cancelled() -> None:
     assert scene.book.orders.planned == ()
 
 
+def test_a_move_of_all_is_not_cancelled_by_name_and_it_is_said_how() -> None:
+    scene = Scene()
+    scene.ask(at=time.time() + 3600)
+    (said,) = scene.ask(cancel=True, routers=["public"])["lines"]
+    assert said.startswith("no such move is planned; one of all that are active then is: haman switchover --cancel")
+    assert len(scene.book.orders.planned) == 1
+
+
 def test_what_was_due_while_nobody_was_there_is_not_made_up_for() -> None:
     scene = Scene()
     late = Planned(routers=("public",), to=None, force=False, by="anna", at=time.time() - 1000)
@@ -463,6 +471,14 @@ def test_maintenance_is_written_down_and_waits_until_all_is_left() -> None:
     assert (order.why, order.by) == ("new kernel", "anna")
     (said,) = scene.recorded
     assert (said.who, said.before, said.after, said.why) == ("lb1", "off", "on", "ordered by anna: new kernel")
+
+
+def test_what_is_said_with_an_order_is_printable_and_one_line() -> None:
+    scene = Scene()
+    told(scene, on=True, why="f\udcfcr\nnew \x1b[31mdisks", by=["anna"])
+    order = scene.book.orders.maintenance
+    assert order is not None
+    assert (order.why, order.by) == ("f?r?new ?[31mdisks", "somebody")
 
 
 def test_maintenance_off() -> None:

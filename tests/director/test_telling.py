@@ -75,6 +75,9 @@ def test_history_by_object_time_and_count() -> None:
         assert await who(object="rs2") == [], "known, and nothing happened to it"
         assert (await asyncio.to_thread(ask, "history", object="publik"))["meant"] == "public"
         assert (await asyncio.to_thread(ask, "history", object="zzz"))["meant"] is None
+        assert (await asyncio.to_thread(ask, "history", object="drfit"))["meant"] == "drift"
+        for quiet in ("drift", "hook", "lb2", "rs1"):
+            assert "meant" not in await asyncio.to_thread(ask, "history", object=quiet), quiet
         assert await who(last="many", since="long ago", object=7) == [1, 2, 3], "nonsense is passed over"
 
     serving(scenario)

@@ -67,6 +67,17 @@ def test_many_scrapers_are_one_reading() -> None:
     assert kernel.reads == 1
 
 
+def test_after_the_last_service_nothing_is_counted() -> None:
+    async def inside() -> None:
+        reader = TrafficReader(cluster(), "lb1", Kernel().open)
+        assert await reader.read() is not None
+        reader.learn(cluster(services={}), "lb1")
+        assert await reader.read() is None
+        reader.close()
+
+    asyncio.run(inside())
+
+
 def test_without_services_the_kernel_is_not_asked() -> None:
     kernel = Kernel()
     assert read(kernel, of=cluster(services={})) == [None]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,23 @@ def test_a_service_and_whether_its_packets_come_here() -> None:
     ]
 
 
+def test_the_active_director_has_its_name_at_each_of_its_addresses() -> None:
+    public = cluster().routers["public"]
+    six = IPv6Address("2001:db8::2")
+    members = {name: replace(member, address6=six) for name, member in public.members.items() if name == "lb2"}
+    inner = {
+        name: replace(member, address=IPv4Address(f"10.1.0.{name[-1]}")) for name, member in public.members.items()
+    }
+    routers = {
+        "public": replace(public, members=public.members | members),
+        "inner": replace(public, name="inner", members=inner, addresses=()),
+    }
+    for peer in (six, IPv4Address("10.1.0.2")):  # in a group the address is that of another router
+        of = view(cluster=cluster(routers=routers), roles=(report(Role.STANDBY, peer=peer, peer_priority=100),))
+        assert f"  active is lb2 ({peer}) with priority 100" in said("public", of)
+        assert "  its packets do not come here: router public is standby; active is lb2" in said("web", of)
+
+
 def test_a_dead_server() -> None:
     assert said("rs2", view()) == [
         "server web/rs2:80 (127.0.0.2) is down",
@@ -226,5 +243,6 @@ def test_what_a_relay_has_and_has_refused() -> None:
         " refused or ended early: 2 sessions, 1 memory",
         "    the relay was killed by SIGKILL",
     ]
+    assert said("web@east", of) == lines
     lines = said("web", replace(of, relays={}, relay_problems=()))
     assert lines[place + 2] == "      by relay, which has not told yet what it does"

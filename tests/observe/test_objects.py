@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from haman.model.transition import Kind
-from haman.observe.objects import about, known
+from haman.observe.objects import about, known, told_of
 from tests.director.support import cluster
 from tests.observe.test_journal import TAKEOVER
 
@@ -52,3 +52,8 @@ def test_what_can_be_asked_for() -> None:
         "web/rs1:80",
         "web/rs2:80",
     ]
+
+
+def test_of_what_a_history_may_tell_before_anything_has_happened() -> None:
+    more = told_of(cluster(), "lb1")[len(known(cluster(), "lb1")) :]
+    assert more == ["lb2", *(kind.value for kind in Kind)]

@@ -20,12 +20,13 @@ _ENDPOINT = re.compile(rf"({_FOUR}|\[{_SIX}\]):({_PORT})")
 @dataclass(frozen=True)
 class HostAddress(Form):
     """The address of one machine. four, six: may be IPv4, IPv6. loopback: may be the director's own 127.0.0.1.
-    link_local: may be one that says nothing without its interface."""
+    link_local: may be one that says nothing without its interface. own: is a director's."""
 
     four: bool = True
     six: bool = True
     loopback: bool = False
-    link_local: bool = True
+    link_local: bool = False
+    own: bool = False
 
     @property
     def words(self) -> str:  # type: ignore[override]
@@ -41,7 +42,7 @@ class HostAddress(Form):
         if isinstance(address, IPv6Address) and not self.six:
             raise wrong(f"{address} is an IPv6 address", "write an IPv4 one")
         if isinstance(address, IPv6Address) and address.is_link_local and not self.link_local:
-            cure = "write the global one, or none: haman finds the link-local one by itself"
+            cure = "write the global one" + (", or none: haman finds the link-local one by itself" if self.own else "")
             raise wrong(f"{address} is a link-local address, which every network has for itself", cure)
         return _usable(address, loopback=self.loopback)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from haman.config.mistakes import Finding
@@ -36,6 +37,7 @@ _EVENTS = {
 
 def findings(view: View) -> Iterator[Finding]:
     yield from _sync(view)
+    yield from _metrics(view)
     for index, hook in enumerate(view.file.hooks):
         yield from _hook(view, ("hooks", index), hook)
 
@@ -57,6 +59,18 @@ def _sync(view: View) -> Iterator[Finding]:
             what = f"nothing says over which interface director '{name}' synchronises connections"
             cure = f"add 'sync: {{interfaces: {{{name}: eth0}}}}', or 'sync: false'"
             yield Finding(("sync",) if sync is not None else ("directors", name), what, cure, at_key=True)
+
+
+def _metrics(view: View) -> Iterator[Finding]:
+    if view.file.metrics is None or len(view.file.directors) < 2:
+        return
+    listen = view.file.metrics.listen
+    address = ip_address(listen.host)
+    if (director := view.director_by_address.get(address)) is not None:
+        every = f"0.0.0.0:{listen.port}" if address.version == 4 else f"'[::]:{listen.port}'"
+        what = f"only director '{director}' has {listen.host}, so no other one can listen there"
+        cure = f"write an address that all of them have, such as {every}"
+        yield Finding(("metrics", "listen"), what, cure, warning=True)
 
 
 def _closed(view: View) -> Iterator[Finding]:

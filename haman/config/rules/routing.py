@@ -40,7 +40,8 @@ def _route(path: Path, route: VirtualRoute) -> Iterator[Finding]:
 
 
 def _rule(path: Path, rule: VirtualRule) -> Iterator[Finding]:
-    if rule.source is None and rule.to is None and rule.fwmark is None and rule.dev is None:
+    made = build_routing.rule(rule)
+    if made.source is None and made.destination is None and not made.fwmark and not made.incoming:
         yield Finding(path, "this rule is for every packet", "say for which: 'source', 'to', 'fwmark' or 'dev'")
     if rule.source is not None and rule.to is not None and rule.source.version != rule.to.version:
         what = f"no packet goes from {rule.source} to {rule.to}: they are of two families"

@@ -31,7 +31,7 @@ CHECKSUMS = {
 
 def findings(view: View) -> Iterator[Finding]:
     for name, service in view.file.services.items():
-        taken: dict[tuple[Address, int | None], str] = {}
+        taken: dict[tuple[Address, int, int], str] = {}
         path: Path = ("services", name)
         if service.tunnel:
             yield from tunnel_itself((*path, "tunnel"), service.tunnel)
@@ -45,9 +45,10 @@ def findings(view: View) -> Iterator[Finding]:
                 continue
             yield from _address(view, below, service, server, address)
             yield from _sources(view, below, service, server, address)
-            other = taken.setdefault((address, server.port), server_name)
-            if other != server_name:
-                what = f"server '{other}' of this service has the same address and port"
+            places = [(address, port, server.port or port) for port in viewed.ports(service) or (0,)]
+            others = {taken.setdefault(place, server_name) for place in places} - {server_name}
+            if others:
+                what = f"server '{min(others)}' of this service has the same address and port"
                 yield Finding((*below, "address" if server.address else "director"), what, "remove one", certain=True)
         yield from _circles(view, path, service)
 

@@ -54,9 +54,12 @@ def _failover(path: Path, service: Service) -> Iterator[Finding]:
     if service.backup is None:
         yield Finding((*path, "failover"), "there is no 'backup' to fail over to", "add one, or remove it", at_key=True)
     home = failover.return_
-    if isinstance(home, Return) and home.above is not None and home.above < (failover.when_below or 0.0):
+    below = viewed.below(failover)
+    if isinstance(home, Return) and home.above is not None and home.above < below:
         what = "local servers would serve again while they are still too few"
-        cure = f"write at least {failover.when_below:.0%}, as in 'when_below'"
+        cure = f"write at least {below:.0%}, as in 'when_below'"
+        if failover.when_below is None:
+            cure = "leave it out, or write a 'when_below': without one a backup takes a share while any server is down"
         yield Finding((*path, "failover", "return", "above"), what, cure)
 
 

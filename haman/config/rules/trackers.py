@@ -77,9 +77,40 @@ def _uses(view: View, uses: tracked.Uses) -> Iterator[Finding]:
             yield from _reference(view, path, use)
         else:
             yield from _use(view, uses, path, use)
+        yield from _in_circles(view, path, use)
         what = tracked.words(view.file, use)
         if what is not None and seen.setdefault(what, path) != path:
             yield Finding(path, f"{what} is tracked twice", "remove it once", certain=True)
+
+
+def _in_circles(view: View, path: Path, use: str | Track) -> Iterator[Finding]:
+    """What falls silent with a director must not be a fault of those that are to take over from it."""
+    tracker = tracked.tracker_of(view.file, use)
+    costly = isinstance(use, Track) and (use.penalty is not None or use.reverse)
+    if tracker is None or costly or view.broken & {"directors", "routers"}:
+        return
+    kind, address = ("ping", tracker.ping) if tracker.ping is not None else ("arp", tracker.arp)
+    if address is None:
+        return
+    if (router := view.router_by_vip.get(address)) is not None:
+        what = f"{address} is a VIP of router '{router}': while nobody has it, this router is in fault everywhere"
+        yield Finding(_where(path, use, kind), what, "write the address of another machine, such as the gateway")
+    elif (director := view.director_by_address.get(address)) is not None and _others(view, path, director):
+        what = f"{address} is director '{director}': when it dies, no other one takes over, as that is a fault there"
+        cure = "write the address of a machine that is no director, or add a 'penalty'"
+        yield Finding(_where(path, use, kind), what, cure)
+
+
+def _where(path: Path, use: str | Track, kind: str) -> Path:
+    return path if isinstance(use, str) else (*path, kind if use.tracker is None else "tracker")
+
+
+def _others(view: View, path: Path, director: str) -> bool:
+    """Whether others than this director take part where the use stands, and it too."""
+    section, name = str(path[0]), str(path[1])
+    routers = [name] if section == "routers" else view.file.groups[name].routers
+    seats = {seat for router in routers if router in view.file.routers for seat in view.seats(router)}
+    return director in seats and len(seats) > 1
 
 
 def _reference(view: View, path: Path, name: str) -> Iterator[Finding]:

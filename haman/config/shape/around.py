@@ -95,7 +95,8 @@ class Channel(Shape):
 
 
 class Timeouts(Shape):
-    """After how long without packets the kernel forgets a connection of IPVS."""
+    """After how long without packets the kernel forgets a connection of IPVS. What is left out is left alone: a time
+    that was written here before a reload stays in the kernel until another is written, or until the next boot."""
 
     tcp: Annotated[float | None, Duration("1s", FAR, "1s")] = setting(
         "Established TCP connections.", otherwise="the kernel's, 15m", example="15m"

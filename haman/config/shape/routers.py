@@ -18,10 +18,11 @@ from haman.config.shape.types import (
     Flag,
     HostName,
     InterfaceNameOrNone,
-    Ip,
-    Ip6OrNone,
     IpOrNone,
     Name,
+    OwnIp,
+    OwnIp6OrNone,
+    OwnIpOrNone,
     Vip,
 )
 from haman.model.addresses import Interface
@@ -46,13 +47,13 @@ class RouterOverride(Shape):
     priority: Annotated[int | None, PRIORITY] = setting(
         "This director's priority in the router.", otherwise="the director's `priority`", example=200
     )
-    address: IpOrNone = setting(
+    address: OwnIpOrNone = setting(
         "This director's own address on the router's interface: the source of its advertisements, and with"
         " `transport: unicast` where the others send theirs.",
         otherwise="the director's `address`",
         example="192.168.7.1",
     )
-    address6: Ip6OrNone = setting(
+    address6: OwnIp6OrNone = setting(
         "The same for IPv6, beside an IPv4 `address`.", otherwise="the director's `address6`", example="2001:db8:7::1"
     )
 
@@ -60,13 +61,13 @@ class RouterOverride(Shape):
 class Director(Shape):
     """A machine that runs haman."""
 
-    address: Ip = setting(
+    address: OwnIp = setting(
         "The director's own address, IPv4 where it has one. It must be on the machine before haman starts; it is the"
         " source of advertisements, what a `director:` server is reached by, and one way for a machine to find itself"
         " here.",
         example="10.0.0.1",
     )
-    address6: Ip6OrNone = setting(
+    address6: OwnIp6OrNone = setting(
         "Its IPv6 address, beside an IPv4 `address`. Wanted by `transport: unicast` in a router with IPv6 addresses,"
         " and by a `director:` server of an IPv6 service. Multicast needs none: IPv6 advertisements come from the"
         " interface's link-local address, which haman finds by itself.",
@@ -142,7 +143,8 @@ class VirtualRoute(Shape):
 
 class VirtualRule(Shape):
     """A rule of policy routing that the active director has, and no other: packets that fit all of `source`, `to`,
-    `fwmark` and `dev` are routed by `table`."""
+    `fwmark` and `dev` are routed by `table`. It is one of IPv4 unless `source` or `to` is IPv6; `to: "::/0"` says that
+    and no more."""
 
     priority: Annotated[int, Whole(1, 32765, why="write 1 to 32765: all others are the kernel's")] = setting(
         "Its place among the rules; lower ones come first.", example=1000

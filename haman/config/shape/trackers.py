@@ -91,7 +91,7 @@ class Tracker(Shape):
         otherwise="the one whose network it is on; for a route any",
         example="eth1",
     )
-    via: Annotated[Address | None, HostAddress()] = setting(
+    via: Annotated[Address | None, HostAddress(link_local=True)] = setting(
         "With `route`: the gateway it must have.", otherwise="any, or none", example="10.0.0.254"
     )
     table: Annotated[int | None, RouteTable()] = setting(

@@ -50,8 +50,9 @@ def chains(word: str, view: View, history: History) -> list[list[Line]]:
         if word in (str(address.ip), str(address.interface))
     ]
     for service in cluster.checked_of(node):
-        if service.name == word and service.name in cluster.services:
-            found.append(list(services.service(view, history, service)))
+        if service.name == word:
+            owner = cluster.services[service.name.partition("@")[0]]  # of a backup, which is told of there
+            found.append(list(services.service(view, history, owner)))
         for target, server in service.targets():
             names = (str(target), f"{target.service}/{target.server}", target.server, str(server.address))
             if word in names:

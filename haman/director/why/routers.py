@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from haman.director.report import director_at
 from haman.director.why.line import Line, count, earlier, wall
 from haman.model.routers import StandbyAddress
 from haman.model.transition import Kind, Role
@@ -79,7 +80,7 @@ def vip(view: View, history: History, carrier: Router, address: VirtualAddress) 
 def _peer(view: View, router: Router, report: RoleReport) -> Iterator[Line]:
     if report.peer is None:
         return
-    name = next((each.director for each in router.members.values() if each.address == report.peer), None)
+    name = director_at(view.cluster, report.peer)
     who = f"{name} ({report.peer})" if name else str(report.peer)
     if report.role is Role.STANDBY:
         yield Line(f"active is {who} with priority {report.peer_priority}", 1)

@@ -84,17 +84,18 @@ def _traffic(view: View, service: Service) -> Iterator[Line]:
     if router is None:
         yield Line("packets come by firewall mark, from wherever the packet filter marks them", 1)
         return
-    report = role_of(view, router.name)
-    if report is None:
+    played = role_of(view, router.name)
+    if played is None:
         return
-    if report.role is Role.ACTIVE:
-        yield Line(f"its packets come here: router {router.name} is active", 1, wall(view, report.since))
+    if played.role is Role.ACTIVE:
+        yield Line(f"its packets come here: router {router.name} is active", 1, wall(view, played.since))
         return
-    member = next((each.director for each in router.members.values() if each.address == report.peer), None)
-    elsewhere = f"; active is {member or report.peer}" if report.peer is not None else ""
-    text = f"its packets do not come here: router {router.name} is {report.role.value}{elsewhere}"
-    yield Line(text, 1, wall(view, report.since))
-    yield Line(f"because: {report.why}", 2)
+    elsewhere = ""
+    if played.peer is not None:
+        elsewhere = f"; active is {report.director_at(view.cluster, played.peer) or played.peer}"
+    text = f"its packets do not come here: router {router.name} is {played.role.value}{elsewhere}"
+    yield Line(text, 1, wall(view, played.since))
+    yield Line(f"because: {played.why}", 2)
 
 
 def _kernel(view: View, service: Service) -> Iterator[Line]:
