@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haman import paths
-from haman.director import condition, control, loading, maintenance, planning, report, telling, why
+from haman.director import condition, loading, maintenance, planning, report, telling, why
 from haman.director.arbiter import Asking
 from haman.director.assessment import Assessment
 from haman.director.chances import Chances
