@@ -380,6 +380,9 @@ class Router:
             case Leaving() as leaving if now >= leaving.release_at:
                 after = "no successor was heard" if leaving.successor is None else f"{leaving.successor.address} serves"
                 cause = "stop" if leaving.fault is None else "fault"
+                if leaving.successor is None and not self._slept(leaving, now):
+                    # It may have been cut off, and no more: whoever serves is to tell the neighbours of itself.
+                    yield Advertise(PRIORITY_LEAVING)
                 yield from self._to(Down(leaving.fault), now, cause, f"{leaving.why}; {after}")
             # A goodbye can be lost. Saying it again restarts the peers' skew, which is below one interval.
             case Leaving() as leaving if now >= leaving.goodbye_at:

@@ -231,6 +231,11 @@ class Companion:
 
         self._timeline.at(self._beat + self._patience, look)
 
+    def perish(self) -> None:
+        """SIGKILL, of which there is nobody to hear."""
+        self.pid = None
+        self._life += 1
+
     def elector_died(self) -> None:
         """The socket says so at once."""
         if self.pid is not None:

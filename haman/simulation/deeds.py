@@ -100,7 +100,7 @@ def _kill(world: World, rest: Sequence[str]) -> None:
         life.die()
         if life.director is not None and life.director.pid is not None:
             life.director.elector_died()
-        if life.director is None or life.director.pid is None or world.hosts[name].refusing:
+        if life.director is None or not life.director.in_charge or world.hosts[name].refusing:
             world.abandoned.add(name)
         world.network.forget(name)
         world.timeline.after(after, lambda: world.start(name))
@@ -110,6 +110,8 @@ def _kill_both(world: World, names: Sequence[str]) -> None:
     if (life := world.life(names[0])) is not None and world.hosts[names[0]].running:
         world.died(names[0])
         life.die()
+        if life.director is not None:
+            life.director.perish()
         world.abandoned.add(names[0])
 
 

@@ -76,6 +76,7 @@ class Host:
         self.on = True
         self.paused = False
         self.refusing = False
+        self.refused_at = -1.0  # the last time, in the story's seconds
         self.crippled = False  # its director process dies whenever it is started
         self.given: set[str] = set()  # routers that the operator has moved to another director: outlives reboots
         self.maintenance = False  # by the operator's order, which does so too
@@ -145,6 +146,7 @@ class Host:
                 case SysctlKey() as key if isinstance(config, SysctlConfig):
                     self.sysctls[key] = config
                 case AddressKey() as key if self.refusing and key.device != "lo":
+                    self.refused_at = self._timeline.now
                     refusals.append(Refusal(op, KernelRefused(str(op), errno.ENOBUFS)))
                 case AddressKey() as key if isinstance(op, Add) and isinstance(config, AddressConfig):
                     self.addresses[key] = config

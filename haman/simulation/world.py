@@ -450,7 +450,8 @@ class World:
         self._unheard(life.name)
         self.note(life.name, f"has ended with exit code {code}")
         left = [router for router, names in self.on_nic.items() if life.name in names]
-        if left and (life.host.refusing or life.name in self.abandoned):
+        asked_in_vain = life.stopping_since is not None and life.host.refused_at >= life.stopping_since
+        if left and (asked_in_vain or life.host.refusing or life.name in self.abandoned):
             self.abandoned.add(life.name)
         elif left:
             self.violate("a stop leaves nothing", f"{life.name} still has {', '.join(left)}")

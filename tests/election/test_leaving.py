@@ -51,7 +51,7 @@ def test_without_a_successor_it_serves_for_two_intervals_and_the_slack() -> None
     assert stopping.deadline == 13.0
     assert stopping.handle(Tick(), 12.999) == []
     assert stopping.holds is True
-    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "advertise 0, active -> stopped (stop)"
     assert stopping.why == "the operator stops this router; no successor was heard"
 
 
@@ -99,7 +99,7 @@ def test_nothing_brings_a_stopped_router_back_but_a_start() -> None:
     stopping = leaving()
     for event in (FAULT, FINE, Readiness(None), Readiness("not yet"), Reconfigured(config(priority=200))):
         assert stopping.handle(event, 11.0) == []
-    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "advertise 0, active -> stopped (stop)"
     for later in (FAULT, FINE, Readiness(None), heard(50), Tick(), Stop()):
         assert stopping.handle(later, 13.5) == []
     assert said(stopping.handle(Start(), 14.0)) == "stopped -> standby (start)"
@@ -205,7 +205,7 @@ def test_a_fault_that_clears_when_the_wait_was_over_already_listens() -> None:
 def test_a_stop_during_a_faults_leave_stays_a_stop() -> None:
     stopping = active((FAULT, 10.5), (Stop(), 10.6))
     assert stopping.handle(FINE, 10.7) == []
-    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "advertise 0, active -> stopped (stop)"
 
 
 def test_a_standby_in_fault_says_nothing() -> None:

@@ -83,7 +83,7 @@ def test_a_new_priority_counts_from_the_next_advertisement() -> None:
 def test_a_leaving_router_goes_on_leaving() -> None:
     stopping = leaving()
     assert stopping.handle(Reconfigured(config(addresses=MORE)), 11.0) == []
-    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "advertise 0, active -> stopped (stop)"
 
 
 def test_a_stopped_router_takes_note() -> None:

@@ -153,7 +153,7 @@ def test_643_shutdown() -> None:
     assert type(stopping.state).__name__ == "Leaving"
     assert stopping.holds is True
     assert said(stopping.handle(Tick(), 11.0)) == "", "the Adver_Timer is cancelled"
-    assert said(stopping.handle(Tick(), 13.0)) == "active -> stopped (stop)"
+    assert said(stopping.handle(Tick(), 13.0)) == "advertise 0, active -> stopped (stop)"
     assert stopping.state == Down()
 
 
