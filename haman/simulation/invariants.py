@@ -250,7 +250,7 @@ def the_chosen_one(world: World, name: str, transition: Transition) -> str | Non
     """A role that is given away by order goes to the director that was named, if it has waited in peace."""
     router = transition.who
     move = world.moving.get(router)
-    if move is None or transition.cause != "active_left" or name in (move.giver, move.heir):
+    if move is None or world.now > move.until or transition.cause != "active_left" or name in (move.giver, move.heir):
         return None
     if move.heir not in world.wiring[router].part_of(name) or not _heard_alike(world):
         return None

@@ -23,12 +23,14 @@ CROSSING = 0.01
 
 
 class Move(NamedTuple):
-    """life: the giver's. routers: of one election, the leader first. others: who makes room for `heir`."""
+    """life: the giver's. routers: of one election, the leader first. others: who makes room for `heir`. until: when
+    the giver has given it, or goes on serving."""
 
     life: Life
     heir: str
     routers: tuple[str, ...]
     others: tuple[Life, ...]
+    until: float
 
     @property
     def giver(self) -> str:
@@ -57,7 +59,8 @@ def _switch_over(world: World, giver: str, heir: str, routers: tuple[str, ...]) 
     if heir not in able:
         return f"nobody could take {leader} from {giver}"
     others = tuple(world.lives[name] for name in able if name != heir)
-    move = world.moving[leader] = Move(life, heir, routers, others)
+    given = CROSSING + leave_bound(world.setups[giver].interval)
+    move = world.moving[leader] = Move(life, heir, routers, others, world.now + given)
     for other in others:
         _make_room(other, move)
 
@@ -69,7 +72,7 @@ def _switch_over(world: World, giver: str, heir: str, routers: tuple[str, ...]) 
         life.director.tell(GiveAway(to=dict.fromkeys(routers, (heir,)), why="the operator gives it away"))
 
     world.timeline.after(CROSSING, offer)
-    world.timeline.after(CROSSING + leave_bound(world.setups[giver].interval) + BEYOND, lambda: _over(world, move))
+    world.timeline.after(given + BEYOND, lambda: _over(world, move))
     return ""
 
 
