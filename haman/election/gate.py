@@ -74,6 +74,12 @@ def again_at(asked: float, interval: float) -> float:
     return asked + max(interval, OFTEN)
 
 
+def is_late(asked: float, interval: float, now: float) -> bool:
+    """The next question, asked now: this process stood still, and could hear no answer meanwhile. Nobody's patience
+    with one is over yet."""
+    return now - asked > 2 * max(interval, OFTEN)
+
+
 def needed(standby: Standby) -> bool:
     """Not where the active router has given up the role itself."""
     return standby.peer is None or standby.peer.priority != PRIORITY_LEAVING

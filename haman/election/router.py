@@ -439,7 +439,8 @@ class Router:
         peer = standby.peer
         heard = peer is not None and now - peer.at < gate.OVERDUE * peer.interval
         living = heard and peer is not None and self._would_preempt(peer.priority)
-        anew = standby.first_asked is None or living != standby.living
+        slept = standby.asked is not None and gate.is_late(standby.asked, self._interval(standby), now)
+        anew = standby.first_asked is None or living != standby.living or slept
         first = now if anew else standby.first_asked
         self.state = standby = replace(standby, first_asked=first, asked=now, living=living)
         return standby

@@ -293,3 +293,17 @@ def test_the_first_question_about_a_silence_does_not_wait_for_its_turn() -> None
         assert of.deadline is not None
         assert of.deadline < 9.0
     assert of.state.asked == pytest.approx(last + 1.5 * 0.02)
+
+
+def test_who_stood_still_is_patient_anew() -> None:
+    """No answer could be heard meanwhile."""
+    of = guarded()
+    run(of, 12.5)
+    for awake in range(146, 185):
+        assert of.role is Role.STANDBY, awake
+        run(of, awake / 10)
+        of.handle(Tick(), awake / 10)
+    assert of.role is Role.STANDBY
+    run(of, 18.7)
+    assert of.role is Role.ACTIVE
+    assert "nobody has answered for the arbiter" in of.why
