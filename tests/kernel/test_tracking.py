@@ -26,7 +26,7 @@ trackers:
   uplink: {route: 198.51.100.0/24, via: 10.0.0.254}
   proxy: {process: sleep, arguments: ["86401"], interval: 200ms}
   weight: {file: /run/weight}
-  allowed: {script: "/usr/bin/test -e /run/allowed", user: root, interval: 200ms, rise: 1, fall: 1}
+  allowed: {script: "/usr/bin/test -e /run/allowed", user: root, interval: 200ms, timeout: 5s, rise: 1, fall: 1}
 routers:
   public:
     interface: eth0
