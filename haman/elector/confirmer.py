@@ -90,6 +90,11 @@ class Confirmer:
         self._waiting[router.name] = (router, self._loop.time() if decided is None else decided)
         self._admit()
 
+    def end(self, router: str) -> None:
+        """Nothing more is to be said of its addresses."""
+        self._end(router)
+        self._admit()
+
     def close(self) -> None:
         self._waiting.clear()
         for name in list(self._running):

@@ -80,6 +80,9 @@ class Reporter(Protocol):
 
     def announced(self, router: RouterConfig, decided: float | None) -> None: ...
 
+    def withheld(self, router: str) -> None:
+        """Not all of its addresses are there."""
+
     def links(self, carrier: Mapping[str, bool]) -> None: ...
 
     def addresses(self, found: Mapping[AddressKey, AddressConfig]) -> None: ...
@@ -244,6 +247,7 @@ class Keeper:
         self._withheld = announcements.keys() & refused
         for name in refused:
             self._announcer.cancel(name)  # a takeover right before may still have rounds to come
+            self._reporter.withheld(name)
         for name, decided in announcements.items():
             if name not in refused:
                 self._announce(name, decided)

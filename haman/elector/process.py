@@ -262,6 +262,9 @@ class Elector:
     def announced(self, router: RouterConfig, decided: float | None) -> None:
         self._confirmer.begin(router, decided)
 
+    def withheld(self, router: str) -> None:
+        self._confirmer.end(router)
+
     def links(self, carrier: Mapping[str, bool]) -> None:
         """An interface may have been made anew under its old name: listen on what is there now."""
         self._listen()

@@ -291,3 +291,12 @@ def test_a_reload_that_brings_another_address_begins_anew() -> None:
     scene.confirmer.begin(router(many=2), None)
     assert scene.machine.sent[2] == arp.probe(OURS, IPv4Address("10.0.1.100"))
     assert len(scene.machine.open) == 1
+
+
+def test_what_is_not_there_is_asked_about_no_more() -> None:
+    scene = Scene()
+    scene.confirmer.begin(router(), 100.0)
+    scene.machine.sent.clear()
+    scene.confirmer.end("public")
+    scene.loop.run(60.0)
+    assert (scene.machine.sent, scene.said, scene.machine.open, scene.loop.readers) == ([], [], [], {})
