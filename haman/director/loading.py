@@ -132,7 +132,7 @@ def change(old: Loaded, new: Loaded, current: ElectorConfig, *, held: Kernel, re
     gone = tuple(service for name, service in before.items() if service is not after.get(name))
     some = replace(new.cluster, services={service.name: service for service in fresh})
     fresh, gone = _with_pools(fresh), _with_pools(gone)
-    kept = {each.name for service in after.values() for each in (service, *service.pools())}
+    kept = {each.name for service in after.values() for each in service.checked()}
     inherited = heirs(gone, fresh)
     wanted = slice_for(new.cluster, new.node, current.generation + 1, new.credentials)
     targets = {target for service in fresh for target, _ in service.targets()}
@@ -154,7 +154,7 @@ def change(old: Loaded, new: Loaded, current: ElectorConfig, *, held: Kernel, re
 
 
 def _with_pools(services: Iterable[Service]) -> tuple[Service, ...]:
-    return tuple(each for service in services for each in (service, *service.pools()))
+    return tuple(each for service in services for each in service.checked())
 
 
 def _sharing(new: Cluster, old: Cluster) -> Cluster:

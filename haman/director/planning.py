@@ -109,7 +109,7 @@ def served(cluster: Cluster, node: str, held: Kernel) -> dict[Target, int]:
         each.name
         for service in cluster.services_of(node)
         if service.backups and service.on_failure is OnFailure.REMOVE
-        for each in (service, *service.pools())
+        for each in service.checked()
     }
     for service in cluster.checked_of(node):
         asks = (service.check is not None and service.check.sets_weight) or service.name in waiting

@@ -62,7 +62,7 @@ _SETS = struct.Struct("=IIIIII")
 
 def wanted(cluster: Cluster) -> frozenset[str]:
     """By name, what the director of this cluster has a use for."""
-    checked = [each for service in cluster.services.values() for each in (service, *service.pools())]
+    checked = [each for service in cluster.services.values() for each in service.checked()]
     probes = [each.check.probe for each in checked if each.check is not None]
     watched = [tracker.watched for tracker in cluster.trackers.values()]
     raw = any(isinstance(each, (PingProbe, PingWatch, ArpWatch)) for each in (*probes, *watched))

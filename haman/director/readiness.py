@@ -55,7 +55,7 @@ def services_of(cluster: Cluster, node: str, routers: Container[str]) -> set[str
         for router in cluster.routers_of(node)
         if router.name in routers
         for service in _behind(cluster, node, router)
-        for each in (service, *service.pools())
+        for each in service.checked()
     }
 
 

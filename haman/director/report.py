@@ -148,9 +148,7 @@ def figures(view: View, traffic: Traffic | None = None) -> Figures:
         counters=view.counters.routers if view.counters is not None else {},
         services=[(service.name, view.board.service(service.name).state.value) for service in services],
         differing={service.name: len(view.differing(service)) for service in services},
-        servers=[
-            each for service in services for part in (service, *service.pools()) for each in _server_figures(view, part)
-        ],
+        servers=[each for service in services for part in service.checked() for each in _server_figures(view, part)],
         sites=[
             (name, view.sites.name_of(name, number), choice.serving == number)
             for name, choice in view.sites.choices.items()

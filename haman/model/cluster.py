@@ -143,8 +143,7 @@ class Cluster:
     def checked_of(self, node: str) -> Iterator[Service]:
         """All that `node` checks: its services, and the backups of each as a service of its own."""
         for service in self.services_of(node):
-            yield service
-            yield from service.pools()
+            yield from service.checked()
 
     def groups_of(self, node: str) -> Iterator[Group]:
         """The sync groups that `node` takes part in: all members of one have the same directors."""

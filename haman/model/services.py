@@ -192,6 +192,11 @@ class Service:
                 visits={},
             )
 
+    def checked(self) -> Iterator[Service]:
+        """Itself, and its backups: each is checked by itself."""
+        yield self
+        yield from self.pools()
+
     def visiting(self) -> Service | None:
         """What packets of other sites are balanced by: the same local servers, under a name of its own."""
         return replace(self, name=f"{self.name}@", backups=()) if self.visits else None
@@ -205,7 +210,6 @@ class Service:
 
     def everywhere(self) -> Iterator[Service]:
         """Itself, and all that is in the kernel's table because of it."""
-        yield self
-        yield from self.pools()
+        yield from self.checked()
         if (visiting := self.visiting()) is not None:
             yield visiting

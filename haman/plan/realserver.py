@@ -57,8 +57,7 @@ class Part:
 def served(cluster: Cluster) -> Iterator[Service]:
     """All that has real servers: the services, and each of their backups as one."""
     for service in cluster.services.values():
-        yield service
-        yield from service.pools()
+        yield from service.checked()
 
 
 def parts(cluster: Cluster, names: Collection[str], addresses: Collection[Address]) -> list[Part]:
