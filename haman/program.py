@@ -15,6 +15,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from haman.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import IO
@@ -290,4 +292,4 @@ class _Reader:
         self._lines += 1
         if self._lines <= LINES:
             text = line[:LINE].decode("utf-8", "replace").expandtabs()
-            self._output("".join(sign if sign.isprintable() else "?" for sign in text))
+            self._output(printable(text))

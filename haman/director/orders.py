@@ -21,6 +21,7 @@ from haman import files, paths
 from haman.errors import Refused
 from haman.model.sites import Order
 from haman.observe.journal import log
+from haman.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -150,7 +151,7 @@ def said(value: Any, otherwise: str = "") -> str:
     """What somebody says with an order, as it may be shown in any terminal, to hooks and in one line of the log.
     otherwise: for nothing."""
     text = value if isinstance(value, str) else ""
-    return "".join(sign if sign.isprintable() else "?" for sign in text[:WORDS]) or otherwise
+    return printable(text[:WORDS]) or otherwise
 
 
 def _wished(kept: Mapping[str, Any]) -> Wished:

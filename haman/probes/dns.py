@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from haman.errors import BadPacket
 from haman.model.checks import DnsProbe
+from haman.printable import printable
 from haman.probes.datagram import DatagramProber
 from haman.probes.outcome import Outcome
 from haman.probes.stream import StreamProber
@@ -109,7 +110,7 @@ def _shown(packet: bytes, found: list[dns.Record]) -> Iterator[str]:
 
 def _told(text: str) -> str:
     """For people and the log: the server may have written anything."""
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:LETTERS])
+    shown = printable(text[:LETTERS])
     return f"{shown}..." if len(text) > LETTERS else shown
 
 

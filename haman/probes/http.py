@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from haman import __version__
 from haman.model.checks import HttpProbe
+from haman.printable import printable
 from haman.probes.outcome import Outcome
 from haman.probes.stream import StreamProber
 from haman.wire import http
@@ -92,7 +93,7 @@ class HttpProber(StreamProber):
             self._wrong(head, seen)
             return True
         status = head.status
-        text = f"{status} {''.join(sign if sign.isprintable() else '?' for sign in head.phrase)}".rstrip()
+        text = f"{status} {printable(head.phrase)}".rstrip()
         for low, high in self._statuses:
             if low <= status <= high:
                 break
