@@ -209,8 +209,7 @@ class Companion:
     def die(self, why: str, code: int | None) -> None:
         if self.pid is None:
             return
-        self.pid = None
-        self._life += 1
+        self.perish()
         lived = self._timeline.now - self._born
         self.failures = 1 if lived >= STEADY else self.failures + 1
         if lived > 2 * BOOT:
