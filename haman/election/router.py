@@ -233,8 +233,7 @@ class Router:
             case Leaving() as leaving if advert.priority != PRIORITY_LEAVING and leaving.successor is None:
                 release = min(leaving.release_at, now + self.config.linger)
                 self.state = replace(leaving, successor=peer, release_at=release)
-                # The lowest priority would win against a router that has it too; that one hears the goodbye once more.
-                yield Advertise(PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING)
+                yield _confession(peer)
             case Leaving() as leaving if advert.priority != PRIORITY_LEAVING:
                 self.state = replace(leaving, successor=peer)  # its silence counts from its last word
             case Down(fault=str()) if advert.priority != PRIORITY_LEAVING:
@@ -281,11 +280,10 @@ class Router:
         yield Announce()
 
     def _confess(self, active: Peer) -> Iterator[Effect]:
-        """`active` is to announce its addresses again, since the neighbours may take us for it. To win nothing by it,
-        the advertisement carries the lowest priority; not 0, upon which the other standbys would get ready."""
-        if self._believed and active.priority > PRIORITY_LOWEST:
+        """`active` is to announce its addresses again, since the neighbours may take us for it."""
+        if self._believed:
             self._believed = False
-            yield Advertise(PRIORITY_LOWEST)
+            yield _confession(active)
 
     def _inherited(self, active: Active, peer: Peer, now: float) -> bool:
         """Whoever gave us the role says that it was there: we know, and have told the neighbours since. But if it heard
@@ -723,6 +721,13 @@ class Router:
 def _higher(event: Heard) -> bool:
     """Is the sender's address above ours? They are compared as numbers, in network byte order (6.4.3)."""
     return event.own is None or int(event.source) > int(event.own)
+
+
+def _confession(active: Peer) -> Advertise:
+    """The word of one that was active to one that is. It carries the lowest priority, to win nothing by it; and not 0,
+    upon which standbys get ready. Only an active router that has the lowest one itself could lose a tie by it: that
+    one hears a goodbye, and its answer to that calms the standbys."""
+    return Advertise(PRIORITY_LOWEST if active.priority > PRIORITY_LOWEST else PRIORITY_LEAVING)
 
 
 def _confesses(peer: Peer, giver: Address) -> bool:

@@ -19,9 +19,13 @@ dice). Directors start when they are told to; `start` alone means all. A deed's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from haman.errors import HamanError
 from haman.simulation.cluster import SHAPES, Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TRACE = "---"
 """What comes below is the trace of the story, for people."""
@@ -102,22 +106,17 @@ def text(story: Story) -> str:
 def _setup(settings: dict[str, str]) -> Setup:
     """Raises KeyError, ValueError."""
     listed = [pair.split() for pair in settings.pop("directors").split(",")]
-    shape = settings.pop("shape", "one")
-    if shape not in SHAPES:
-        raise ValueError(f"shape is one of {', '.join(SHAPES)}")
-    preempt = settings.pop("preempt", "off").split()
-    arbiter = settings.pop("arbiter", "off")
-    if arbiter not in ("off", "on", "strict"):
-        raise ValueError("arbiter is one of off, on, strict")
+    shape = _one_of(settings, "shape", SHAPES)
+    arbiter = _one_of(settings, "arbiter", ("off", "on", "strict"))
     drift = [pair.split() for pair in settings.pop("drift", "").split(",") if pair]
     setup = Setup(
         priorities={name: int(priority) for name, priority in listed},
         shape=shape,
         interval=float(settings.pop("interval", "0.1")),
-        preempt=None if preempt == ["off"] else float(preempt[1]) if len(preempt) > 1 else 0.0,
+        preempt=_preempt(settings.pop("preempt", "off").split()),
         version=int(settings.pop("version", "3")),
-        unicast=settings.pop("transport", "multicast") == "unicast",
-        loopback=settings.pop("standby", "loopback") == "loopback",
+        unicast=_one_of(settings, "transport", ("multicast", "unicast")) == "unicast",
+        loopback=_one_of(settings, "standby", ("loopback", "nowhere")) == "loopback",
         linger=float(settings.pop("linger", "0.05")),
         arbiter=arbiter != "off",
         strict=arbiter == "strict",
@@ -126,3 +125,23 @@ def _setup(settings: dict[str, str]) -> Setup:
     if settings:
         raise ValueError(f"unknown: {', '.join(settings)}")
     return setup
+
+
+def _one_of(settings: dict[str, str], name: str, words: Sequence[str]) -> str:
+    """The first is the default. Raises ValueError."""
+    said = settings.pop(name, words[0])
+    if said not in words:
+        raise ValueError(f"{name} is one of {', '.join(words)}")
+    return said
+
+
+def _preempt(words: list[str]) -> float | None:
+    """After how many seconds; None is never. Raises ValueError."""
+    match words:
+        case ["off"]:
+            return None
+        case ["on"]:
+            return 0.0
+        case ["after", seconds]:
+            return float(seconds)
+    raise ValueError("preempt is one of on, off, after SECONDS")

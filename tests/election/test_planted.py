@@ -248,7 +248,7 @@ PLANTS = (
     Plant(
         "whoever left unheard keeps it to itself",
         "_confess",
-        "yield Advertise(PRIORITY_LOWEST)",
+        "yield _confession(active)",
         "yield from ()",
         test_segment.test_a_router_frozen_alone_in_a_cut_has_the_neighbours_told,
         "the neighbours follow",
@@ -256,14 +256,21 @@ PLANTS = (
     Plant(
         "it would win by what it confesses",
         "_confess",
-        "Advertise(PRIORITY_LOWEST)",
+        "_confession(active)",
         "Advertise(self.priority)",
-        lambda: test_segment.test_what_was_active_alone_in_a_cut_does_not_move_the_role(150),
+        lambda: test_segment.test_what_was_active_alone_in_a_cut_does_not_move_the_role(150, 100),
+    ),
+    Plant(
+        "an active router of the lowest priority loses by being told",
+        "_confess",
+        "_confession(active)",
+        "Advertise(PRIORITY_LOWEST)",
+        lambda: test_segment.test_an_active_router_of_the_lowest_priority_is_told_and_keeps_the_role("10.0.0.4"),
     ),
     Plant(
         "whoever leaves takes the first it hears for its heir",
         "_heard",
-        "yield Advertise(PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING)",
+        "yield _confession(peer)",
         "yield from ()",
         lambda: test_segment.test_a_router_that_leaves_as_a_cut_heals_has_the_neighbours_told(100, 0.609375),
         "the neighbours follow",
@@ -271,8 +278,8 @@ PLANTS = (
     Plant(
         "whoever leaves may win by its last word",
         "_heard",
-        "PRIORITY_LOWEST if peer.priority > PRIORITY_LOWEST else PRIORITY_LEAVING",
-        "PRIORITY_LOWEST",
+        "_confession(peer)",
+        "Advertise(PRIORITY_LOWEST)",
         lambda: test_segment.test_it_takes_two_words_to_have_the_neighbours_told(1, 0),
     ),
     Plant(

@@ -369,12 +369,12 @@ def test_a_rival_that_is_restarted_soon_is_answered_in_the_end() -> None:
     assert segment.active() == "a"
 
 
-def healed_after(event: str, priority: int, preempt: Preempt) -> Segment:
-    """a and b were both active in a cut, with a neighbour each; a, of `priority`, ended there without anybody hearing
-    it, by `event`, and then the wire was whole again."""
+def healed_after(event: str, priority: int, preempt: Preempt, other: int = 100) -> Segment:
+    """a, of `priority`, and b, of `other`, were both active in a cut, with a neighbour each; a ended there without
+    anybody hearing it, by `event`, and then the wire was whole again."""
     base = node(CONFIG, "", "10.0.0.9", preempt=preempt, announce=Announce(repeat=()))
     segment = watched(
-        Segment(node(base, "a", "10.0.0.1", priority=priority), node(base, "b", "10.0.0.2", priority=100))
+        Segment(node(base, "a", "10.0.0.1", priority=priority), node(base, "b", "10.0.0.2", priority=other))
     )
     segment.start("b")
     segment.run(4.5)
@@ -423,14 +423,47 @@ def test_a_router_in_fault_since_a_cut_has_the_neighbours_told() -> None:
     settled(segment)
 
 
-@pytest.mark.parametrize("priority", [50, 100, 150, 254])
-def test_what_was_active_alone_in_a_cut_does_not_move_the_role(priority: int) -> None:
+@pytest.mark.parametrize("other", [1, 100])
+@pytest.mark.parametrize("priority", [1, 50, 100, 150, 254])
+def test_what_was_active_alone_in_a_cut_does_not_move_the_role(priority: int, other: int) -> None:
     """Also a better one: it may not preempt, so its word has to be of no weight."""
-    segment = healed_after("freeze", priority, Preempt())
+    segment = healed_after("freeze", priority, Preempt(), other)
     segment.run(20.0)
     settled(segment)
     assert segment.active() == "b"
     assert segment.changes("active -> standby (priority_higher)") == 0
+    assert segment.changes("active -> standby (address_higher)") == 0
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.4"])
+def test_an_active_router_of_the_lowest_priority_is_told_and_keeps_the_role(address: str) -> None:
+    """By a goodbye, since any other word of equal priority could take the role; c, better than b, gets ready by it,
+    and has b's answer before its skew is over."""
+    base = node(CONFIG, "", "10.0.0.9", preempt=Preempt(), announce=Announce(repeat=()))
+    segment = watched(
+        Segment(
+            node(base, "a", address, priority=200),
+            node(base, "b", "10.0.0.2", priority=1),
+            node(base, "c", "10.0.0.3", priority=254),
+        )
+    )
+    segment.start("b")
+    segment.run(4.5)
+    segment.start("a")
+    segment.start("c")
+    segment.run(4.5)
+    segment.cut("a")
+    segment.run(9.0)
+    assert segment.active() == "a b"
+    segment.freeze("a")
+    segment.run(60.0)
+    segment.heal()
+    segment.thaw("a", heard=False)
+    segment.run(20.0)
+    settled(segment)
+    assert segment.active() == "b"
+    assert segment.nodes["a"].neighbour_believes == "b"
+    assert segment.changes("c: standby -> active") == 0
 
 
 def left_as_it_healed(priority: int, before: float) -> Segment:

@@ -50,6 +50,9 @@ def _told(story: Path, hashing: str) -> str:
         ("directors lb1 100\ncolour blue\nat 1 end\n", "settings: unknown: colour"),
         ("directors lb1 100\nat once start\nat 1 end\n", "line 2: could not convert string to float: 'once'"),
         ("directors lb1 100\nshape round\nat 1 end\n", "settings: shape is one of one, dual, group, two"),
+        ("directors lb1 100\npreempt never\nat 1 end\n", "settings: preempt is one of on, off, after SECONDS"),
+        ("directors lb1 100\ntransport bus\nat 1 end\n", "settings: transport is one of multicast, unicast"),
+        ("interval 1\ndirectors lb1 100\nstandby lo\nat 1 end\n", "settings: standby is one of loopback, nowhere"),
     ],
 )
 def test_what_cannot_be_read_is_said(wrong: str, words: str) -> None:
