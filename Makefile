@@ -41,7 +41,7 @@ fuzz: .venv/ready
 	@$(PYTHON) -m tests.fuzz $(ARGS)
 
 soak: .venv/ready
-	@.venv/bin/haman simulate --for $(or $(SECONDS),600) --jobs $$(nproc)
+	@.venv/bin/haman simulate --for $(or $(SECONDS),600) --jobs $$(nproc) --keep-going
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -34,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runs", type=_several, metavar="N", help="so many runs, of as many seeds (default: 1)")
     parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="runs for so long")
+    parser.add_argument("--failovers", type=_several, metavar="N", help="runs until there were so many failovers")
+    parser.add_argument("--keep-going", action="store_true", help="a violation is told, and does not end the runs")
     parser.add_argument("--jobs", type=_several, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--story", type=Path, metavar="FILE", help="play this story instead")
     parser.add_argument("--print-story", action="store_true", help="the seed's story as text, which --story reads")
@@ -73,13 +75,19 @@ def run(options: argparse.Namespace) -> int:
     if options.print_story:
         print(text(fate.story(seed)), end="")
         return FINE
-    if options.runs is None and options.seconds is None:
+    if (options.runs, options.seconds, options.failovers) == (None, None, None):
         story = fate.story(seed)
         return _one(story, play(story), options.json)
     if not options.json:
         print(f"seeds from {seed} on")
     report = runs.run(
-        seed, options.runs, options.seconds, jobs=options.jobs, progress=_Progress() if options.seconds else _nothing
+        seed,
+        options.runs,
+        options.seconds,
+        options.failovers,
+        options.jobs,
+        _Progress() if options.seconds or options.failovers else _nothing,
+        keep_going=options.keep_going,
     )
     return _many(report, options.json)
 
@@ -122,10 +130,16 @@ def _many(report: Report, as_json: bool) -> int:
 
 
 class _Progress:
+    """For who waits: how far it is every few seconds, and each violation at once."""
+
     def __init__(self) -> None:
         self._shown = time.monotonic()
+        self._told = 0
 
     def __call__(self, report: Report) -> None:
+        for seed, words in report.violated[self._told :]:
+            print(f"seed {seed}: {words}", file=sys.stderr, flush=True)
+        self._told = len(report.violated)
         if time.monotonic() - self._shown >= SHOWN_EVERY:
             self._shown = time.monotonic()
             print(report, file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+import traceback
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -12,13 +13,11 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from haman.simulation import fate
-from haman.simulation.play import play
+from haman.simulation.play import Played, play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
-
-    from haman.simulation.play import Played
 
 NICE = 10
 
@@ -50,13 +49,17 @@ class Report:
 
 
 def play_seed(seed: int) -> Played:
-    """Garbage is collected after the story, and looked for among what was made in it alone: looking meanwhile, or at
+    """What is raised in a story is a violation as well, with where it was raised as the trace.
+
+    Garbage is collected after the story, and looked for among what was made in it alone: looking meanwhile, or at
     all modules and whatever else was there before, takes a tenth of the time each."""
     enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
     try:
         return play(fate.story(seed))
+    except Exception as error:
+        return Played(0, f"raised {error!r}", "nothing is raised", tuple(traceback.format_exc().splitlines()), 0.0)
     finally:
         gc.collect()
         gc.unfreeze()
@@ -71,8 +74,11 @@ def run(
     failovers: int | None = None,
     jobs: int = 1,
     progress: Callable[[Report], None] = lambda report: None,
+    *,
+    keep_going: bool = False,
 ) -> Report:
-    """Plays the seeds from `first` on, until one of the limits is reached or an invariant is violated."""
+    """Plays the seeds from `first` on, until one of the limits is reached or an invariant is violated. keep_going:
+    until one of the limits is reached."""
     report, began = Report(), time.monotonic()
     seeds: Iterator[int] = count(first) if runs is None else islice(count(first), runs)
 
@@ -80,7 +86,7 @@ def run(
         report.seconds = time.monotonic() - began
         progress(report)
         return (
-            bool(report.violated)
+            (bool(report.violated) and not keep_going)
             or (seconds is not None and report.seconds >= seconds)
             or (failovers is not None and report.failovers >= failovers)
         )
