@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from haman.director.ask import ask
+from haman.lab.cluster import SOURCES
 from haman.lab.drills.base import Course, Drill, Seen
 from haman.lab.drills.limits import RETURN, downloads_kept, nothing_lost
 from haman.lab.results import Limit
@@ -41,10 +47,13 @@ class TenSwitchovers(Drill):
         here, there = stage.ranking[:2]
         course.faulted()
         done, slowest = 0, 0.0
-        going_on: list[bool] = []
+        young: list[Young] = []
+        sources = _sources()
         for _ in range(MOVES):
-            answer, young = self._move(stage, here)
-            going_on.extend(map(_goes_on, young))
+            answer, opened = self._move(stage, here, sources)
+            for each in opened:
+                each.ask()
+            young += opened
             if not answer["ok"]:
                 course.notes.append(f"on {here.name}: {'; '.join(answer['lines'])}")
                 break
@@ -58,18 +67,20 @@ class TenSwitchovers(Drill):
             here, there = there, here
         course.moved = time.monotonic()
         course.facts["moves"] = done
-        course.facts["young lost"] = going_on.count(False)
-        course.notes.append(f"{len(going_on)} connections were opened during the moves")
+        lost = Counter(each.lost for each in young if each.lost)
+        course.facts["young lost"] = lost.total()
+        course.notes.append(f"{len(young)} connections were opened during the moves")
+        course.notes += [f"of them were lost: {number} ({how})" for how, number in lost.items()]
         course.notes.append(f"the slowest move took {slowest * 1000:.0f} ms")
         for node in stage.ranking[:2]:
             node.host.call(ask, "switchover", patience=RETURN, back=True, by="the drill")
 
-    def _move(self, stage: Stage, here: Node) -> tuple[dict[str, Any], list[socket.socket | None]]:
+    def _move(self, stage: Stage, here: Node, sources: Iterator[str]) -> tuple[dict[str, Any], list[Young]]:
         """The order's outcome, and connections that were opened until it was there."""
         place = (stage.cluster.vip, stage.cluster.port(WLC))
         stopped = threading.Event()
         with ThreadPoolExecutor(1) as beside:
-            opening = beside.submit(stage.cluster.client.call, _young, stopped, place)
+            opening = beside.submit(stage.cluster.client.call, _young, stopped, place, sources)
             try:
                 answer = here.host.call(ask, "switchover", patience=RETURN, by="the drill")
             finally:
@@ -85,24 +96,46 @@ class TenSwitchovers(Drill):
         yield Limit(name="moves", bound=MOVES, measured=seen.course.facts["moves"], at_least=True)
 
 
-def _young(stopped: threading.Event, place: tuple[str, int]) -> list[socket.socket | None]:
-    """Connections that have said nothing yet, one after the other until told to stop. Sync tells of each a moment
-    later, so whenever the role moves some are unknown to the other director. None: it could not be opened."""
-    opened: list[socket.socket | None] = []
-    while not stopped.wait(EVERY):
+class Young:
+    """A connection that has said nothing yet. lost: how, if it was; the seconds are those since it was begun."""
+
+    def __init__(self, place: tuple[str, int], source: str) -> None:
+        self.begun = time.monotonic()
+        self.lost = ""
+        self._socket: socket.socket | None = None
         try:
-            opened.append(socket.create_connection(place, ANSWER))
-        except OSError:
-            opened.append(None)
+            self._socket = socket.create_connection(place, ANSWER, (source, 0))
+        except OSError as error:
+            self._end("not opened", error)
+
+    def ask(self) -> None:
+        if self._socket is None:
+            return
+        with self._socket as opened:
+            try:
+                opened.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                if not opened.recv(64).startswith(b"HTTP/"):
+                    self._end("ended without an answer")
+            except OSError as error:
+                self._end("not answered", error)
+
+    def _end(self, how: str, error: OSError | None = None) -> None:
+        why = f": {errno.errorcode.get(error.errno or 0, 'too late')}" if error else ""
+        self.lost = f"{how}{why}, after {time.monotonic() - self.begun:.1f} s"
+
+
+def _young(stopped: threading.Event, place: tuple[str, int], sources: Iterator[str]) -> list[Young]:
+    """One after the other until told to stop. Sync tells of each a moment later, so whenever the role moves some are
+    unknown to the other director."""
+    opened = []
+    while not stopped.wait(EVERY):
+        opened.append(Young(place, next(sources)))
     return opened
 
 
-def _goes_on(connection: socket.socket | None) -> bool:
-    if connection is None:
-        return False
-    with connection:
-        try:
-            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            return connection.recv(64).startswith(b"HTTP/")
-        except OSError:
-            return False
+def _sources() -> Iterator[str]:
+    """Addresses that no connection came from yet. An address and port that come again could meet what the other
+    director still knows of an earlier connection: tests/kernel/test_used_again.py."""
+    addresses = IPv4Network(SOURCES)
+    first = secrets.randbelow(addresses.num_addresses)
+    return (str(addresses[(first + number) % addresses.num_addresses]) for number in count())
