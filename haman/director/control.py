@@ -65,7 +65,10 @@ class Control:
     """answers: by question, who makes the answer: called on the loop, gives plain JSON values or something to await for
     them; a HamanError is told to who asked. streams: by question, who makes the lines, some at a time. changing:
     the questions that change something; who asks one of them is written to the log. group: its members may
-    connect, besides root."""
+    connect, besides root.
+
+    Anything else that an answer raises is a defect. Where nothing was to be changed, whoever asked is told that, and
+    the log has it; after a half-made change nobody knows what holds, so the director ends with it and begins anew."""
 
     def __init__(
         self,
@@ -123,9 +126,12 @@ class Control:
     async def _serve(self, client: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
-            with client, contextlib.suppress(OSError, TimeoutError):
+            with client:
                 client.setblocking(False)
-                question = await _asked(loop, client)
+                try:
+                    question = await _asked(loop, client)
+                except OSError:
+                    return  # whoever asked is gone
                 stream = self._stream(question)
                 if stream is not None:
                     await self._follow(loop, client, stream)
@@ -135,8 +141,9 @@ class Control:
                 answer = await self._answer(question)
                 # A status of ten thousand servers takes 0.1 s to write as JSON: not on the loop.
                 data = await asyncio.to_thread(json.dumps, {"v": VERSION, **answer})
-                async with asyncio.timeout(PATIENCE):
-                    await loop.sock_sendall(client, data.encode() + b"\n")
+                with contextlib.suppress(OSError, TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await loop.sock_sendall(client, data.encode() + b"\n")
         finally:
             self._seats.release()
 
@@ -145,7 +152,7 @@ class Control:
             return {"error": question}
         name = question["ask"]
         answer = self._answers.get(name) if isinstance(name, str) else None
-        if answer is None:
+        if not isinstance(name, str) or answer is None:
             if isinstance(name, str) and name in self._streams:
                 return {"error": f"{FOLLOWERS} clients follow events already: end one of them"}
             return {"error": f"nobody here answers {name!r}; known: {', '.join((*self._answers, *self._streams))}"}
@@ -154,6 +161,11 @@ class Control:
             return {"answer": await said if inspect.isawaitable(said) else said}
         except HamanError as error:
             return {"error": str(error)}
+        except Exception:
+            if name in self._changing:
+                raise
+            log.exception("control socket: %s could not be answered; nothing else is touched by that", name)
+            return {"error": f"haman made a mistake over {name!r}: what went wrong is in its log. Please report it"}
 
     def _stream(self, question: Question | str) -> AsyncGenerator[list[Any]] | None:
         if isinstance(question, str) or not isinstance(question["ask"], str):

@@ -53,11 +53,11 @@ def _of_hook(program: str, written: str | None) -> str | None:
         user = accounts.chosen(written)
     except LookupError as error:
         return str(error)
-    return obstacle(program, user) or accounts.unsafe(program, user)
+    return obstacle(program, user)
 
 
 def obstacle(program: str, user: str | None) -> str | None:
-    """Why `program` cannot be started as `user` (None: whoever may), or None."""
+    """Why `program` cannot be started as `user` (None: as whoever asks), or None."""
     path = Path(program)
     try:
         status = path.stat()
@@ -75,9 +75,7 @@ def obstacle(program: str, user: str | None) -> str | None:
         for each in (*reversed(path.parents), path):
             if not _may_execute(each, entry):
                 return f"user {user} has no right to {'execute it' if each == path else f'enter {each}'}"
-        if (refused := accounts.unsafe(program, user)) is not None:
-            return refused
-    return _interpreter(path)
+    return accounts.unsafe(program, user) or _interpreter(path)
 
 
 def _may_execute(path: Path, entry: pwd.struct_passwd) -> bool:

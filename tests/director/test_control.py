@@ -18,8 +18,11 @@ from haman.director.control import Control, listen
 from haman.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Container
     from pathlib import Path
+
+
+WRONG = "what went wrong is in its log. Please report it"
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +30,15 @@ def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAMAN_RUN_DIR", str(tmp_path / "run"))
 
 
-def serving(scenario: Callable[[], Awaitable[None]]) -> None:
+def serving(scenario: Callable[[], Awaitable[None]], changing: Container[str] = ()) -> None:
     async def inside() -> None:
-        answers = {"status": lambda _: {"node": "lb1"}, "other": lambda asked: [1, asked.get("more", 2)]}
+        answers = {
+            "status": lambda _: {"node": "lb1"},
+            "other": lambda asked: [1, asked.get("more", 2)],
+            "broken": broken,
+        }
         async with asyncio.TaskGroup() as tasks:
-            server = tasks.create_task(Control(paths.control_socket(), answers).run())
+            server = tasks.create_task(Control(paths.control_socket(), answers, changing=changing).run())
             while not paths.control_socket().exists():
                 await asyncio.sleep(0.001)
             async with asyncio.timeout(60):
@@ -39,6 +46,10 @@ def serving(scenario: Callable[[], Awaitable[None]]) -> None:
             server.cancel()
 
     asyncio.run(inside())
+
+
+def broken(question: Any) -> Any:
+    raise FileNotFoundError("no such thing")
 
 
 def connect() -> socket.socket:
@@ -64,6 +75,27 @@ def test_a_question_and_its_answer() -> None:
         assert await asyncio.to_thread(ask, "other") == [1, 2]
 
     serving(scenario)
+
+
+def test_a_defect_in_an_answer_is_told_and_the_next_question_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        said = await asyncio.to_thread(exchange, b'{"v": 1, "ask": "broken"}\n')
+        assert said == {"v": 1, "error": f"haman made a mistake over 'broken': {WRONG}"}
+        assert await asyncio.to_thread(ask, "status") == {"node": "lb1"}
+
+    serving(scenario)
+    assert "FileNotFoundError: no such thing" in caplog.text
+
+
+def test_a_defect_in_a_change_ends_the_director() -> None:
+    async def scenario() -> None:
+        with connect() as client:
+            client.sendall(b'{"v": 1, "ask": "broken"}\n')
+            await asyncio.sleep(60)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        serving(scenario, changing={"broken"})
+    assert ended.group_contains(FileNotFoundError, match="no such thing")
 
 
 def test_the_socket_is_for_its_owner_and_group() -> None:

@@ -81,7 +81,6 @@ def test_a_hook_is_looked_at_as_the_user_it_runs_as(
         ("#!/opt/lost/python -u\n", 0o755, None, "its interpreter /opt/lost/python does not exist"),
         ("#!\n", 0o755, None, None),
         ("#!/bin/sh\n", 0o755, "no-such-user", "there is no user 'no-such-user'"),
-        ("#!/bin/sh\n", 0o777, None, None),
         ("\x7fELF", 0o755, None, None),
     ],
 )
@@ -93,13 +92,15 @@ def test_what_stands_in_the_way(tmp_path: Path, content: str, mode: int, user: s
 
 
 @ROOT
-def test_what_runs_as_root_is_roots_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user", ["root", None])
+def test_what_runs_as_root_is_roots_alone(tmp_path: Path, user: str | None) -> None:
+    """Also where no user is written, and it would run as whoever asks."""
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    assert obstacle(str(program), "root") is None
+    assert obstacle(str(program), user) is None
     program.chmod(0o777)
-    assert obstacle(str(program), "root") == f"it would run as root, and others may write {program}"
+    assert obstacle(str(program), user) == f"it would run as root, and others may write {program}"
 
 
 def test_a_directory_is_no_program_and_its_user_must_reach_it(tmp_path: Path) -> None:
