@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from haman.health.board import Board
-    from haman.model.checks import Check
+    from haman.model.checks import Check, Tls
     from haman.model.services import Service, Target
     from haman.model.transition import Transition
     from haman.observe.tally import CheckLabels, Tally
@@ -40,15 +40,14 @@ QUIET = 60.0
 
 @dataclass(slots=True)
 class _Asked:
-    """Those who share one question. services: with how many targets each. answered: for the first time. warn_before,
-    certificate: see health.expiry."""
+    """Those who share one question. services, labels (of metrics, by name of the check): with how many targets each.
+    answered: for the first time. certificate: see health.expiry."""
 
     check: Check
-    labels: CheckLabels
     targets: list[Target] = field(default_factory=list)
     services: Counter[str] = field(default_factory=Counter)
+    labels: Counter[CheckLabels] = field(default_factory=Counter)
     answered: bool = False
-    warn_before: float = 0.0
     certificate: str | None = None
 
 
@@ -82,31 +81,28 @@ class Checks:
             for target, question, check in _questions(service):
                 asked = self._asked.get(question)
                 if asked is None:
-                    labels = (str(question.address), str(question.port), kinds.name(question.probe))
-                    probe = question.probe
-                    tls = probe.tls if isinstance(probe, HttpProbe) else None
-                    asked = self._asked[question] = _Asked(
-                        check, labels, warn_before=tls.warn_before if tls is not None else 0.0
-                    )
-                    self._shown[labels] += 1
+                    asked = self._asked[question] = _Asked(check)
                     if self._scheduler is not None:
                         self._scheduler.add(question, asyncio.get_running_loop().time())
+                labels = _labels(question, check)
                 asked.targets.append(target)
                 asked.services[service.name] += 1
-                self._shown[service.name] += 1
+                asked.labels[labels] += 1
+                self._shown.update((service.name, labels))
         return len(self._asked)
 
     def remove(self, service: Service) -> None:
         """Ask for this one's servers no more, unless somebody else asks the same. Call it AFTER `add` of what takes
         its place, so that what goes on is not begun anew."""
-        for target, question, _ in _questions(service):
-            asked = self._asked[question]
+        for target, question, check in _questions(service):
+            asked, labels = self._asked[question], _labels(question, check)
             asked.targets.remove(target)
             asked.services -= Counter([service.name])
+            asked.labels -= Counter([labels])
             self._hide(service.name, self._tally.latencies)
+            self._hide(labels, self._tally.checks)
             if not asked.targets:
                 del self._asked[question]
-                self._hide(asked.labels, self._tally.checks)
                 if self._scheduler is not None:
                     self._scheduler.remove(question)
 
@@ -148,11 +144,12 @@ class Checks:
     def answered(self, question: Question, due: float, result: Result, now: float) -> float:
         """One answer, for the scheduler, noticed at `now`. Returns when to ask again."""
         asked = self._asked[question]
-        self._tally.check(asked.labels, result.outcome.value, result.latency)
+        for labels in asked.labels:
+            self._tally.check(labels, result.outcome.value, result.latency)
         for target in asked.targets:
             self.latest[target] = result
         if result.certificate_ends is not None:
-            self._look_at_certificate(asked, result.certificate_ends)
+            self._look_at_certificate(question, asked, result.certificate_ends)
         for service in asked.services:
             self._tally.latency(service, result.latency)
         first = not asked.answered
@@ -185,12 +182,16 @@ class Checks:
         if self._board.unchecked != unchecked:
             self._checked()
 
-    def _look_at_certificate(self, asked: _Asked, ends: float) -> None:
-        self._tally.certificate(asked.labels, ends)
-        address, port, _ = asked.labels
-        at = time.time()
-        change = expiry.transition(f"{address}:{port}", asked.certificate, ends, at, asked.warn_before)
-        asked.certificate = expiry.state(ends, at, asked.warn_before)
+    def _look_at_certificate(self, question: Question, asked: _Asked, ends: float) -> None:
+        for labels in asked.labels:
+            self._tally.certificate(labels, ends)
+        tls, at = _tls(question), time.time()
+        name = f" ({tls.server_name})" if tls is not None and tls.server_name else ""
+        warn_before = 0.0 if tls is None else tls.warn_before
+        change = expiry.transition(
+            f"{question.address}:{question.port}{name}", asked.certificate, ends, at, warn_before
+        )
+        asked.certificate = expiry.state(ends, at, warn_before)
         if change is not None:
             self._record(change)
 
@@ -204,3 +205,11 @@ def _questions(service: Service) -> Iterator[tuple[Target, Question, Check]]:
     if service.check is not None:
         for target, server in service.targets():
             yield target, Question.about(target, server, service.check), service.check
+
+
+def _labels(question: Question, check: Check) -> CheckLabels:
+    return check.name, str(question.address), str(question.port), kinds.name(question.probe)
+
+
+def _tls(question: Question) -> Tls | None:
+    return question.probe.tls if isinstance(question.probe, HttpProbe) else None

@@ -187,16 +187,22 @@ FAMILIES = (
     Family(
         "haman_checks",
         CounterMetricFamily,
-        ("address", "port", "probe", "outcome"),
-        "Checks made. One check serves every service that asks the same of the same server.",
+        ("check", "address", "port", "probe", "outcome"),
+        "Checks made. One question serves every service that asks the same of the same server; it counts for each name"
+        " of a check that asks it.",
     ),
-    Family("haman_check_seconds", SummaryMetricFamily, ("address", "port", "probe"), "How long checks took."),
+    Family("haman_check_seconds", SummaryMetricFamily, ("check", "address", "port", "probe"), "How long checks took."),
     Family("haman_service_check_seconds", HistogramMetricFamily, ("service",), "How long checks of its servers took."),
-    Family("haman_check_latest_seconds", GaugeMetricFamily, ("address", "port", "probe"), "How long the last took."),
+    Family(
+        "haman_check_latest_seconds",
+        GaugeMetricFamily,
+        ("check", "address", "port", "probe"),
+        "How long the last took.",
+    ),
     Family(
         "haman_check_certificate_end_timestamp_seconds",
         GaugeMetricFamily,
-        ("address", "port", "probe"),
+        ("check", "address", "port", "probe"),
         "When the certificate that the server showed last ends.",
     ),
     Family("haman_checks_in_flight", GaugeMetricFamily, (), "Checks that wait for an answer."),

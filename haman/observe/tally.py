@@ -48,8 +48,8 @@ class Histogram:
 
 @dataclass(slots=True)
 class Asked:
-    """The checks of one question so far. outcomes: by name. total, latest: seconds they took. certificate_ends: of the
-    last certificate that was seen, wall-clock seconds."""
+    """How one check found one server so far. outcomes: by name. total, latest: seconds it took. certificate_ends: of
+    the last certificate that was seen, wall-clock seconds."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     total: float = 0.0
@@ -57,8 +57,8 @@ class Asked:
     certificate_ends: float | None = None
 
 
-CheckLabels = tuple[str, str, str]
-"""Server address, port, type of probe."""
+CheckLabels = tuple[str, str, str, str]
+"""Name of the check, server address, port, type of probe."""
 
 
 @dataclass(slots=True)

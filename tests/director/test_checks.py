@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from haman.director.checks import Checks
 from haman.health.board import Board
+from haman.model.checks import HttpProbe, Tls
 from haman.model.services import Service, Target
 from haman.observe import journal
 from haman.observe.tally import Tally
@@ -57,7 +58,7 @@ def test_services_that_ask_the_same_share_the_answer() -> None:
         Target("shop", "rs1", 80): 1,
     }
     assert bench.events[0] == "weights of shop, web"
-    assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 1
+    assert bench.tally.checks["front", "127.0.0.1", "80", "tcp"].outcomes["connected"] == 1
 
 
 def test_metrics_are_of_what_is_asked_and_go_with_it() -> None:
@@ -68,15 +69,42 @@ def test_metrics_are_of_what_is_asked_and_go_with_it() -> None:
     bench.checks.remove(shop)
     bench.answer(0, GOOD)
     assert set(bench.tally.latencies) == {"web"}
-    assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 2
+    assert bench.tally.checks["front", "127.0.0.1", "80", "tcp"].outcomes["connected"] == 2
     other = replace(web, check=replace(CHECK, timeout=0.2))
     bench.checks.add([other])
     bench.checks.remove(web)
-    assert bench.tally.checks["127.0.0.1", "80", "tcp"].outcomes["connected"] == 2, "another question, the same labels"
+    assert bench.tally.checks["front", "127.0.0.1", "80", "tcp"].outcomes["connected"] == 2, (
+        "another question, the same labels"
+    )
     assert set(bench.tally.latencies) == {"web"}
     bench.checks.remove(other)
     assert not bench.tally.latencies
     assert not bench.tally.checks
+
+
+def test_a_question_that_is_asked_under_two_names_counts_for_each() -> None:
+    web, shop = service("web"), service("shop", "10.0.0.101", check=replace(CHECK, name="cart"))
+    bench = Bench(web, shop)
+    bench.answer(0, GOOD)
+    counted = {labels[0]: asked.outcomes["connected"] for labels, asked in bench.tally.checks.items()}
+    assert counted == {"front": 1, "cart": 1}
+    bench.checks.remove(web)
+    bench.answer(0, GOOD)
+    counted = {labels[0]: asked.outcomes["connected"] for labels, asked in bench.tally.checks.items()}
+    assert counted == {"cart": 2}
+
+
+def test_certificates_of_two_names_on_one_server_are_told_apart() -> None:
+    checks = (
+        replace(CHECK, name=name, probe=HttpProbe(host=name, tls=Tls(server_name=name, warn_before=60.0)))
+        for name in ("a.example", "b.example")
+    )
+    bench = Bench(*(service(check.name, f"10.0.0.{100 + n}", check=check) for n, check in enumerate(checks)))
+    soon = GOOD._replace(certificate_ends=time.time() + 30.0)
+    for question in range(0, bench.questions, 2):  # rs1's
+        bench.answer(question, soon)
+    told = [event for event in bench.events if event.endswith("ending")]
+    assert told == ["127.0.0.1:80 (a.example) ending", "127.0.0.1:80 (b.example) ending"]
 
 
 def test_the_kernel_is_told_before_the_log() -> None:

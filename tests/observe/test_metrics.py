@@ -96,8 +96,8 @@ def test_what_is_counted_by_the_director() -> None:
     tally.transition(replace(change, kind=Kind.SERVER, cause="check_failed"))
     for seconds in (0.0005, 0.001, 0.03, 5.0):
         tally.takeover("public", seconds)
-    tally.check(("10.0.0.11", "80", "http"), "good_status", 0.25)
-    tally.check(("10.0.0.11", "80", "http"), "bad_status", 0.5)
+    tally.check(("web", "10.0.0.11", "80", "http"), "good_status", 0.25)
+    tally.check(("web", "10.0.0.11", "80", "http"), "bad_status", 0.5)
     tally.latency("web", 0.25)
     tally.latency("web", 60.0)
     tally.drift["missing"] += 2
@@ -115,10 +115,10 @@ def test_what_is_counted_by_the_director() -> None:
     assert seen["haman_takeover_seconds_bucket le=+Inf router=public"] == 4
     assert seen["haman_takeover_seconds_count router=public"] == 4
     assert seen["haman_takeover_seconds_sum router=public"] == 5.0315
-    assert seen["haman_checks_total address=10.0.0.11 outcome=bad_status port=80 probe=http"] == 1
-    assert seen["haman_check_seconds_count address=10.0.0.11 port=80 probe=http"] == 2
-    assert seen["haman_check_seconds_sum address=10.0.0.11 port=80 probe=http"] == 0.75
-    assert seen["haman_check_latest_seconds address=10.0.0.11 port=80 probe=http"] == 0.5
+    assert seen["haman_checks_total address=10.0.0.11 check=web outcome=bad_status port=80 probe=http"] == 1
+    assert seen["haman_check_seconds_count address=10.0.0.11 check=web port=80 probe=http"] == 2
+    assert seen["haman_check_seconds_sum address=10.0.0.11 check=web port=80 probe=http"] == 0.75
+    assert seen["haman_check_latest_seconds address=10.0.0.11 check=web port=80 probe=http"] == 0.5
     assert seen["haman_service_check_seconds_bucket le=0.1 service=web"] == 0
     assert seen["haman_service_check_seconds_bucket le=0.25 service=web"] == 1
     assert seen["haman_service_check_seconds_bucket le=10.0 service=web"] == 1
