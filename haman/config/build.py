@@ -331,6 +331,7 @@ def _arbiter(written: Arbiter | None) -> model_arbiter.Arbiter | None:
         directors=tuple(written.directors),
         quorum=written.quorum or voices // 2 + 1,
         strict=written.strict,
+        interface=written.dev,
         interval=written.interval,
         timeout=written.timeout,
     )

@@ -132,7 +132,7 @@ def _tracker(name: str, tracker: Tracker) -> model.Tracker:
 
 def _watched(tracker: Tracker) -> model.Watched:
     if tracker.ping is not None:
-        return model.PingWatch(address=tracker.ping)
+        return model.PingWatch(address=tracker.ping, interface=tracker.dev)
     if tracker.arp is not None:
         return model.ArpWatch(address=tracker.arp, interface=tracker.dev)
     if tracker.script is not None:

@@ -11,18 +11,17 @@ import time
 from typing import TYPE_CHECKING
 
 from haman.director.trackers import arp
+from haman.director.trackers.asked import echo
 from haman.director.trackers.judge import Judge, Look
 from haman.errors import KernelUnavailable
 from haman.kernel.netlink import NETLINK_ROUTE, Netlink
 from haman.model.arbiter import TRACKER
 from haman.model.ballot import Wanted
-from haman.model.checks import PingProbe
 from haman.model.elector import Ruled
 from haman.model.trackers import ArpWatch, Standing, Verdict
 from haman.model.transition import Kind, Transition
 from haman.probes import kinds
 from haman.probes.equipment import Equipment
-from haman.probes.question import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -163,8 +162,9 @@ class Asking:
         self, arbiter: Arbiter, timeout: float, question: AskArbiter | None
     ) -> list[tuple[str, Coroutine[None, None, str]]]:
         """By name, each with why it says no: empty for a yes."""
-        pings = [(f"ping {address}", self._ping(address, timeout)) for address in arbiter.ping]
-        arps = [(f"ARP {address}", _arp(ArpWatch(address=address), timeout)) for address in arbiter.arp]
+        dev = arbiter.interface
+        pings = [(f"ping {address}", self._ping(address, dev, timeout)) for address in arbiter.ping]
+        arps = [(f"ARP {address}", _arp(ArpWatch(address=address, interface=dev), timeout)) for address in arbiter.arp]
         votes = [(f"director {name}", self._vote(name, timeout, question)) for name in arbiter.directors]
         return [*pings, *arps, *votes]
 
@@ -176,10 +176,10 @@ class Asking:
             said = await self._voting.ask(name, Wanted.VOTE, timeout, router, priority, interval)
         return SILENT if said is None else "" if said.yes else said.why
 
-    async def _ping(self, address: Address, timeout: float) -> str:
+    async def _ping(self, address: Address, interface: str | None, timeout: float) -> str:
         assert self._equipment is not None
         heard: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        question = Question(address, 0, PingProbe(), timeout, timeout, timeout, 0.0)
+        question = echo(address, interface, timeout, timeout)
         prober = kinds.prober(self._equipment, question, heard.set_result)
         try:
             prober.start()

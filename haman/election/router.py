@@ -500,10 +500,9 @@ class Router:
                 self._weigh_again(standby)
             case Leaving(fault=str()) as leaving if event.fault is None:
                 yield from self._stay(leaving, now, "the fault is gone")
-            case Leaving(fault=str()) as leaving if event.fault is not None:
-                self.state = replace(leaving, fault=event.fault)
-            case Leaving(offered=True) as leaving if event.fault is not None:
-                self.state = replace(leaving, fault=event.fault, offered=False)
+            case Leaving(fault=fault, offered=offered) as leaving if event.fault is not None and (fault or offered):
+                self.state = replace(leaving, fault=event.fault, why=event.fault, offered=False)
+                self.why = f"leaving: {event.fault}"
             case Standby() | Active() | Leaving():
                 pass
 

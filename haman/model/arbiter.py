@@ -12,7 +12,8 @@ from haman.model.addresses import Address
 class Arbiter:
     """ping, arp: machines that are asked for an echo, or by ARP; one that answers says yes. directors: by name; their
     votes are asked for, over the directors' channel. quorum: so many of all these must say yes. strict: without them
-    nobody is active, else nobody becomes active. interval: seconds between two looks at it while nothing happens.
+    nobody is active, else nobody becomes active. interface: that machines are asked through; None: by whatever way the
+    routing table has. interval: seconds between two looks at it while nothing happens.
     timeout: seconds until no answer is a no, then and at a question."""
 
     ping: tuple[Address, ...] = ()
@@ -20,6 +21,7 @@ class Arbiter:
     directors: tuple[str, ...] = ()
     quorum: int = 1
     strict: bool = False
+    interface: str | None = None
     interval: float = 1.0
     timeout: float = 0.5
 

@@ -43,9 +43,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingWatch:
-    """Up while `address` answers ICMP echo."""
+    """Up while `address` answers ICMP echo. interface None: by whatever way the routing table has."""
 
     address: IPv4Address | IPv6Address
+    interface: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

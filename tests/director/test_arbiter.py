@@ -82,6 +82,11 @@ def test_one_that_answers_says_yes() -> None:
     assert ruling.why == "ping 127.0.0.1 answers"
 
 
+def test_it_is_asked_through_its_interface() -> None:
+    assert asked(Arbiter(ping=(HERE,), interface="lo")).granted
+    assert not asked(Arbiter(ping=(HERE,), interface="nowhere0")).granted
+
+
 @pytest.mark.parametrize("quorum", [1, 2])
 def test_a_quorum_of_those_asked_decides(quorum: int) -> None:
     ruling = asked(Arbiter(ping=(HERE, NOWHERE), quorum=quorum))

@@ -165,8 +165,10 @@ def test_a_fault_is_an_orderly_leave_while_others_can_hear() -> None:
 
 def test_the_latest_fault_is_the_one_told() -> None:
     faulty = active((FAULT, 10.5), (replace(FAULT, fault="interface eth2 has no carrier"), 10.6), (heard(50), 10.75))
+    assert faulty.why == "leaving: interface eth2 has no carrier"
     faulty.handle(Tick(), 10.8)
     assert faulty.state == Down("interface eth2 has no carrier")
+    assert faulty.why == f"interface eth2 has no carrier; {HIGH} serves"
 
 
 def test_cut_off_it_drops_the_address_at_once() -> None:

@@ -22,6 +22,7 @@ TRACKED = (
     + """
 trackers:
   gateway: {ping: 10.0.0.254, interval: 200ms, timeout: 150ms, rise: 1, fall: 2}
+  gateway6: {ping: "fe80::fe", dev: eth0, interval: 200ms, timeout: 150ms, rise: 1, fall: 2}
   neighbour: {arp: 10.0.0.254, interval: 200ms, timeout: 150ms, rise: 1, fall: 2}
   uplink: {route: 198.51.100.0/24, via: 10.0.0.254}
   proxy: {process: sleep, arguments: ["86401"], interval: 200ms}
@@ -36,6 +37,7 @@ routers:
     preempt: true
     track:
       - gateway
+      - gateway6
       - neighbour
       - uplink
       - allowed
@@ -83,7 +85,7 @@ class Tracked:
 @pytest.fixture
 def tracked(network: Network, tmp_path: Path) -> Tracked:
     pair = Pair(network, tmp_path)
-    return Tracked(pair, network.host("gw", {"eth0": (pair.lan, "10.0.0.254/24")}))
+    return Tracked(pair, network.host("gw", {"eth0": (pair.lan, ["10.0.0.254/24", "fe80::fe/64"])}))
 
 
 def test_what_is_lost_on_one_director_moves_the_role(tracked: Tracked) -> None:
@@ -126,6 +128,15 @@ def test_a_gateway_that_nobody_reaches_is_a_fault_of_both_and_its_return_ends_it
     words = "neighbour: 2 of 2 failed: no answer from 10.0.0.254 on eth0 within 0.15 s"
     pair.until(lambda: words in router(pair, "lb1")["why"])
     tracked.gateway.heal("eth0")
+    tracked.home()
+
+
+def test_a_gateway_is_asked_by_its_link_local_address(tracked: Tracked) -> None:
+    pair = tracked.pair
+    tracked.gateway.ip("address del fe80::fe/64 dev eth0")
+    pair.until(lambda: pair.role("lb1") == pair.role("lb2") == "fault")
+    pair.until(lambda: "gateway6: 2 of 2 failed: " in router(pair, "lb1")["why"])
+    tracked.gateway.ip("address add fe80::fe/64 dev eth0")
     tracked.home()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from haman.config.mistakes import Finding
+from haman.config.rules import trackers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,8 @@ def findings(view: View) -> Iterator[Finding]:
                 yield Finding((_SECTION, key, index), what, "write the address of a machine that is no director")
             elif address in addresses[:index]:
                 yield Finding((_SECTION, key, index), f"{address} is asked already", "remove it once")
+            else:
+                yield from trackers.nowhere((_SECTION, key, index), address, written.dev)
 
 
 def _votes(view: View, written: Arbiter, voices: int) -> Iterator[Finding]:

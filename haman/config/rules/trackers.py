@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from haman.config.mistakes import Path
     from haman.config.shape.trackers import Tracker
     from haman.config.view import View
+    from haman.model.addresses import Address
 
 _BELONGS = {
     "arguments": ("process",),
     "quorum": ("process",),
     "user": ("script",),
-    "dev": ("arp", "route"),
+    "dev": ("ping", "arp", "route"),
     "via": ("route",),
     "table": ("route",),
     "interval": ("ping", "arp", "script", "process", "file", "route"),
@@ -59,6 +60,8 @@ def _itself(view: View, path: Path, tracker: Tracker) -> Iterator[Finding]:
         if key in tracker.model_fields_set and kind not in belongs:
             what = f"'{key}' says nothing about a tracked {kind}"
             yield Finding((*path, key), what, f"remove it: it goes with {listed(belongs)}", at_key=True)
+    if tracker.ping is not None:
+        yield from nowhere((*path, "ping"), tracker.ping, tracker.dev)
     if tracker.script is not None:
         yield from commands.findings((*path, "script"), tracker.script, "/etc/haman/track/")
     if tracker.service is not None and view.lacks("services", tracker.service):
@@ -67,6 +70,13 @@ def _itself(view: View, path: Path, tracker: Tracker) -> Iterator[Finding]:
     if tracker.via is not None and tracker.route is not None and tracker.via.version != tracker.route.version:
         what = f"{tracker.via} is IPv{tracker.via.version}, and the route to {tracker.route} is not"
         yield Finding((*path, "via"), what, "write a gateway of the route's own family")
+
+
+def nowhere(path: Path, address: Address, dev: str | None) -> Iterator[Finding]:
+    """A machine that is asked, and could be on any network."""
+    if dev is None and address.version == 6 and address.is_link_local:
+        what = f"{address} is a link-local address, which every network has for itself"
+        yield Finding(path, what, "add 'dev' with the interface it is on")
 
 
 def _uses(view: View, uses: tracked.Uses) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from haman.config.forms.addresses import HostAddress
 from haman.config.forms.numbers import Duration, Whole
 from haman.config.shape.base import Shape, setting
-from haman.config.shape.types import Flag, Name
+from haman.config.shape.types import Flag, InterfaceNameOrNone, Name
 from haman.model.addresses import Address
 
 
@@ -19,7 +19,7 @@ class Arbiter(Shape):
     cut only, such as the gateway; or directors that vote. A standby takes the VIPs of a silent director only while
     enough of them say yes. docs/how-to/arbiter.md says what follows."""
 
-    ping: Annotated[list[Annotated[Address, HostAddress()]], Field(max_length=16)] = setting(
+    ping: Annotated[list[Annotated[Address, HostAddress(link_local=True)]], Field(max_length=16)] = setting(
         "Machines that are asked for an ICMP echo.", default=[], example=["10.0.0.254"]
     )
     arp: Annotated[list[Annotated[IPv4Address, HostAddress(six=False)]], Field(max_length=16)] = setting(
@@ -42,6 +42,11 @@ class Arbiter(Shape):
         " director serves while the arbiter is dead. Without it, an active director goes on.",
         default=False,
         example=True,
+    )
+    dev: InterfaceNameOrNone = setting(
+        "The interface that machines are asked through; a link-local address needs one.",
+        otherwise="the way that the routing table has",
+        example="eth0",
     )
     interval: Annotated[float, Duration("100ms", "1m")] = setting(
         "How often it is looked at while nothing happens; three looks in vain make it lost, for `haman status` and for"

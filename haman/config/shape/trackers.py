@@ -30,7 +30,7 @@ class Tracker(Shape):
         otherwise="not watched that way",
         example="eth1",
     )
-    ping: Annotated[Address | None, HostAddress()] = setting(
+    ping: Annotated[Address | None, HostAddress(link_local=True)] = setting(
         "A machine, such as a gateway: good while it answers ICMP echo.",
         otherwise="not watched that way",
         example="10.0.0.254",
@@ -87,8 +87,9 @@ class Tracker(Shape):
         "With `script`: the user it runs as.", otherwise="the user haman runs as, which is root", example="nobody"
     )
     dev: InterfaceNameOrNone = setting(
-        "With `arp`: the interface that is asked through. With `route`: the one it must lead to.",
-        otherwise="the one whose network it is on; for a route any",
+        "With `ping` and `arp`: the interface that is asked through; a link-local address needs one. With `route`: the"
+        " one it must lead to.",
+        otherwise="the way that the routing table has; for a route any",
         example="eth1",
     )
     via: Annotated[Address | None, HostAddress(link_local=True)] = setting(

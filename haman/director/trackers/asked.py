@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from haman.director.trackers.judge import Look
-from haman.model.checks import PingProbe, ScriptProbe
+from haman.model.checks import PingProbe, ScriptProbe, Source
 from haman.model.trackers import PingWatch, ScriptWatch
 from haman.probes import kinds
 from haman.probes.question import Question
@@ -14,6 +14,7 @@ from haman.probes.question import Question
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from haman.model.addresses import Address
     from haman.model.trackers import Tracker
     from haman.probes.equipment import Equipment
     from haman.probes.outcome import Result
@@ -38,9 +39,14 @@ async def looks(tracker: Tracker, equipment: Equipment) -> AsyncGenerator[Look, 
 
 def _question(tracker: Tracker) -> Question:
     match tracker.watched:
-        case PingWatch(address=address):
-            return Question(address, 0, PingProbe(), tracker.timeout, tracker.interval, tracker.interval, 0.0)
+        case PingWatch(address=address, interface=interface):
+            return echo(address, interface, tracker.timeout, tracker.interval)
         case ScriptWatch(argv=argv, user=user):
             probe = ScriptProbe(argv=argv, user=user)
             return Question(None, 0, probe, tracker.timeout, tracker.interval, tracker.interval, 0.0)
     raise TypeError(tracker.watched)
+
+
+def echo(address: Address, interface: str | None, timeout: float, interval: float) -> Question:
+    source = None if interface is None else Source(interface=interface)
+    return Question(address, 0, PingProbe(), timeout, interval, interval, 0.0, source)
