@@ -325,7 +325,7 @@ class Router:
             first_asked=standby.first_asked,
             asked=standby.asked,
             living=standby.living,
-            held=standby.held,
+            held=standby.held if standby.living else None,  # what was said of a silence that is over
         )
 
     def _weigh_again(self, standby: Standby) -> None:

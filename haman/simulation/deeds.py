@@ -367,7 +367,7 @@ def _reload(world: World, rest: Sequence[str]) -> None:
             world.longest_interval = max(world.longest_interval, setup.interval)
         world.setups[each] = setup
         world.shake(each)
-        if (life := world.life(each)) is not None and life.director is not None:
+        if (life := world.life(each)) is not None and life.director is not None and life.director.in_charge:
             life.director.configure()
             life.director.report()
 

@@ -81,11 +81,13 @@ def one_holder(world: World) -> Iterator[Found]:
 
 def never_nowhere(world: World) -> Iterator[Found]:
     """Where somebody could serve, somebody has the VIP on a NIC: any standby's silence ends within four intervals, one
-    more if it is not ready."""
-    bound = 5 * interval(world) + asking(world) + 2 * world.longest_delay + SLACK
+    more if it is not ready. One whose kernel refuses the address may try first: the next one waits for its skew and
+    readiness after that one's goodbye."""
+    usual = 5 * interval(world) + asking(world) + 2 * world.longest_delay + SLACK
     for routers in world.setup.elections:
         for part, whole in world.wiring[routers[0]].parts:
             if whole and any(could_serve(world, name, routers) for name in part):
+                bound = usual + 2 * interval(world) * any(world.hosts[name].refusing for name in part)
                 for router in routers:
                     if not world.on_nic[router] & part:
                         yield Found(("never nowhere", router, *sorted(part)), bound, peace(world, *world.hosts))

@@ -95,7 +95,7 @@ class World:
         self.takeovers: list[Takeover] = []
         self.violation: Violation | None = None
         self.transitions: list[tuple[str, Transition]] = []  # since they were looked at
-        self.adverts: Counter[tuple[str, int, int]] = Counter()
+        self.adverts: Counter[tuple[str, int, Address, int]] = Counter()
         self.vip_router = {vip.ip: router for router in setup.routers for vip in vips(setup, router)}
         self.vrid_router = {51 + index: router for index, router in enumerate(setup.routers)}
         self.role_since: dict[tuple[str, str], float] = {}
@@ -312,8 +312,8 @@ class World:
         if packet.source.version == 4:
             self._heed(life, vrid, priority)
         window = int(self.now / self.longest_interval)
-        self.adverts[life.name, vrid, window] += 1
-        if self.adverts[life.name, vrid, window] > 40 * len(self.hosts):
+        self.adverts[life.name, vrid, packet.destination, window] += 1
+        if self.adverts[life.name, vrid, packet.destination, window] > 40 * len(self.hosts):
             self.violate("no flood", f"{life.name} advertises again and again")
         self.network.carry(life.host, device, packet)
         return 0
