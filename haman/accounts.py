@@ -13,9 +13,24 @@ import stat
 from pathlib import Path
 
 OWN = "haman-hooks"
-"""The user to make for hooks and script checks alone: `nobody` is shared with whatever else drops its privileges."""
+"""The user to make for operators' programs alone: `nobody` is shared with whatever else drops its privileges."""
 
 FALLBACK = "nobody"
+
+
+class Refused(Exception):
+    """The program is not run; the text says why."""
+
+
+def to_run(program: str, written: str | None) -> str | None:
+    """As whom `program` is to run: the user's name; None is the one we are. Raises Refused."""
+    try:
+        user = chosen(written)
+    except LookupError as error:
+        raise Refused(str(error)) from None
+    if (why := unsafe(program, user)) is not None:
+        raise Refused(why)
+    return user
 
 
 def chosen(written: str | None) -> str | None:

@@ -306,11 +306,8 @@ class Hooks:
             log.info("hook %s: %s", who, line)
 
         try:
-            user = accounts.chosen(hook.user)
-        except LookupError as error:
-            return Ended("not_started", NOT_STARTED, 0.0, f"could not be started: {error}")
-        refused = accounts.unsafe(hook.argv[0], user)
-        if refused is not None:
+            user = accounts.to_run(hook.argv[0], hook.user)
+        except accounts.Refused as refused:
             return Ended("not_started", NOT_STARTED, 0.0, f"not started: {refused}")
         extra = words.arguments(news, priority) if hook.arguments else []
         plain = {name.removeprefix("HAMAN_").lower(): value for name, value in self._names.items()}

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
     from haman.model.cluster import Cluster
 
-HOOK = "hook"
-
 LONGEST = 256
 """Bytes of a first line that the kernel reads for the interpreter (BINPRM_BUF_SIZE)."""
 
 
 def findings(cluster: Cluster, node: str) -> Iterator[str]:
     """One sentence for each program that this director is to start, and cannot."""
-    for what, program, user in dict.fromkeys(_programs(cluster, node)):
-        why = _of_hook(program, user) if what == HOOK else obstacle(program, user)
+    for what, program, written in dict.fromkeys(_programs(cluster, node)):
+        try:
+            why = obstacle(program, accounts.chosen(written))
+        except LookupError as error:
+            why = str(error)
         if why is not None:
             yield f"{what}: {program} cannot be started here: {why}"
 
@@ -44,16 +45,7 @@ def _programs(cluster: Cluster, node: str) -> Iterator[tuple[str, str, str | Non
         if isinstance(tracker.watched, ScriptWatch):
             yield f"tracker {tracker.name}", tracker.watched.argv[0], tracker.watched.user
     for hook in cluster.hooks:
-        yield HOOK, hook.argv[0], hook.user
-
-
-def _of_hook(program: str, written: str | None) -> str | None:
-    """The same, as the user that a hook runs as where this asks."""
-    try:
-        user = accounts.chosen(written)
-    except LookupError as error:
-        return str(error)
-    return obstacle(program, user)
+        yield "hook", hook.argv[0], hook.user
 
 
 def obstacle(program: str, user: str | None) -> str | None:

@@ -86,7 +86,7 @@ class ScriptProbe:
     """Healthy when the program exits with 0; with `dynamic` also with 2..255, which makes its weight two less.
 
     argv[0] is absolute, no shell is involved; `{address}` and `{port}` in the other words become the server's. user
-    None: the one haman runs as."""
+    None: see haman.accounts."""
 
     argv: tuple[str, ...]
     user: str | None = None

@@ -59,7 +59,7 @@ class ArpWatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptWatch:
-    """Up while a program ends with exit status 0. user None: the one haman runs as."""
+    """Up while a program ends with exit status 0. user None: see haman.accounts."""
 
     argv: tuple[str, ...]
     user: str | None = None

@@ -67,22 +67,26 @@ class ScriptProber(Prober):
                 self._run = None
                 self._ended(how)
 
+        user, why = self._user, ""
+        try:
+            user = accounts.to_run(self._argv[0], user)
+        except accounts.Refused as refused:
+            why = str(refused)
         run = Run(
             self._argv,
             environment=self._environment,
             stdin=b"",
-            user=self._user,
+            user=user,
             output=self._say,
             ended=ended,
             sweep=True,
         )
         self._run = run
         self._scripts.began(run)
-        refused = accounts.unsafe(self._argv[0], self._user)
-        if refused is None:
-            run.start()
+        if why:
+            ended(Ended("not_started", NOT_STARTED, 0.0, why))
         else:
-            ended(Ended("not_started", NOT_STARTED, 0.0, refused))
+            run.start()
 
     def release(self) -> None:
         if self._run is not None:

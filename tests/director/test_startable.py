@@ -45,7 +45,7 @@ def test_each_program_that_is_needed_here_is_named_once(tmp_path: Path) -> None:
     for name in ("check", "tracker", "hook"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    # pytest keeps its directories to itself, and a check without `user` runs as nobody
+    # pytest keeps its directories to itself, and programs without `user` run as nobody
     assert [words for words in findings(cluster, "lb1") if "no right to enter" not in words] == []
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import pwd
 import time
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from haman.program import Run
 
 
-def script(text: str, *, timeout: float = 5.0, dynamic: bool = False, user: str | None = None) -> Question:
+OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def script(text: str, *, timeout: float = 5.0, dynamic: bool = False, user: str | None = OURSELVES) -> Question:
     return question(80, ScriptProbe(argv=("/bin/sh", "-c", text), dynamic=dynamic, user=user), timeout=timeout)
 
 
@@ -84,6 +88,13 @@ def test_the_timeout_kills_the_whole_group_at_once(tmp_path: Path) -> None:
         "the program did not end within the timeout and was killed: 0.3 s; so far",
     )
     assert 0.3 <= result.latency < 1.0
+
+
+@ROOT
+def test_unless_it_is_written_root_is_not_whom_it_runs_as() -> None:
+    for user, told in ((None, ("haman-hooks", "nobody")), ("root", ("root",))):
+        result = asyncio.run(ask(script("id -un", user=user)))
+        assert result.words.removeprefix("the program says healthy: ") in told
 
 
 def test_what_it_leaves_behind_ends_with_it(tmp_path: Path) -> None:

@@ -242,7 +242,11 @@ class Script(Shape):
         " shell is involved.",
         example="/usr/lib/nagios/plugins/check_pgsql -H {address} -P {port}",
     )
-    user: Annotated[str, NAME] = setting("The user it runs as.", default="nobody", example="haman-checks")
+    user: Annotated[str | None, NAME] = setting(
+        "The user it runs as.",
+        otherwise="`haman-hooks` where there is such a user, else `nobody`; never root",
+        example="nagios",
+    )
     dynamic: Flag = setting(
         "Whether 2 to 255 is healthy too and sets the server's weight to two less: 2 is weight 0, 255 is 253. 0 is"
         " healthy with the configured weight, 1 is a failure.",

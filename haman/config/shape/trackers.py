@@ -84,7 +84,9 @@ class Tracker(Shape):
         "With `process`: so many must run.", otherwise="1", example=2
     )
     user: Annotated[str | None, NAME] = setting(
-        "With `script`: the user it runs as.", otherwise="the user haman runs as, which is root", example="nobody"
+        "With `script`: the user it runs as.",
+        otherwise="`haman-hooks` where there is such a user, else `nobody`; never root",
+        example="root",
     )
     dev: InterfaceNameOrNone = setting(
         "With `ping` and `arp`: the interface that is asked through; a link-local address needs one. With `route`: the"
