@@ -210,13 +210,16 @@ def better_first(world: World, name: str, transition: Transition) -> str | None:
     for other in world.wiring[router].part_of(name) - {name}:
         theirs = world.priority(other, router)
         gap = (theirs - mine) * skew / 256
-        if gap <= 2 * world.longest_delay + 5 * interval(world) * (DRIFT - 1) + HAIR or not _waited(
-            world, other, router
-        ):
+        if gap <= _blur(world) or not _waited(world, other, router):
             continue
         if _waited(world, name, router, itself=True) and _heard_alike(world):
             return f"{name} ({mine}) took over {router}, and {other} ({theirs}) waited as well"
     return None
+
+
+def _blur(world: World) -> float:
+    """Seconds by which two directors' ideas of one silence may differ."""
+    return 2 * world.longest_delay + 5 * interval(world) * (DRIFT - 1) + HAIR
 
 
 def none_needless(world: World, name: str, transition: Transition) -> str | None:
@@ -249,12 +252,17 @@ def asks_first(world: World, name: str, transition: Transition) -> str | None:
 
 
 def the_chosen_one(world: World, name: str, transition: Transition) -> str | None:
-    """A role that is given away by order goes to the director that was named, if it has waited in peace."""
+    """A role that is given away by order goes to the director that was named, if it has waited in peace, and the
+    interval that others wait longer is not eaten up by their skew and by a goodbye that crosses sooner to them."""
     router = transition.who
     move = world.moving.get(router)
     if move is None or world.now > move.until or transition.cause != "active_left" or name in (move.giver, move.heir):
         return None
     if move.heir not in world.wiring[router].part_of(name) or not _heard_alike(world):
+        return None
+    skew = interval(world) if world.setup.version == 3 else 1.0
+    gap = interval(world) - (world.priority(name, router) - world.priority(move.heir, router)) * skew / 256
+    if gap <= _blur(world):
         return None
     if _waited(world, move.heir, router) and _waited(world, name, router, itself=True):
         return f"{name} took {router}, which {move.giver} gave to {move.heir}"
