@@ -1,9 +1,11 @@
-"""What all checks of one process share: the watcher, sockets, TLS settings, patterns, places for programs."""
+"""What all checks of one process share: the watcher, sockets, TLS settings, patterns, places for programs. Settings and
+patterns are forgotten with the last check that has them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from haman.pattern import Pattern
 from haman.probes.echo import EchoSocket
@@ -24,8 +26,8 @@ class Equipment:
         self.sockets = Sockets(self.watcher)
         self.scripts = Scripts()
         self._echoes: dict[tuple[bool, Source | None], EchoSocket] = {}
-        self._clients: dict[Tls, Client] = {}
-        self._patterns: dict[str, Pattern] = {}
+        self._clients: WeakValueDictionary[Tls, Client] = WeakValueDictionary()
+        self._patterns: WeakValueDictionary[str, Pattern] = WeakValueDictionary()
 
     def echo(self, *, six: bool, source: Source | None = None) -> EchoSocket:
         """The one ICMP socket of the family and source. Errors: as of EchoSocket; the next call tries again."""
@@ -48,9 +50,10 @@ class Equipment:
 
     def pattern(self, text: str) -> Pattern:
         """A pattern that the configuration has accepted, made ready once."""
-        if text not in self._patterns:
-            self._patterns[text] = Pattern(text)
-        return self._patterns[text]
+        found = self._patterns.get(text)
+        if found is None:
+            found = self._patterns[text] = Pattern(text)
+        return found
 
     def close(self) -> None:
         """AFTER every prober was abandoned."""

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from haman.model.checks import HttpProbe, Tls
+from haman.probes import kinds
 from haman.probes.equipment import Equipment
 from haman.probes.outcome import Outcome
 from tests.probes.support import answering, ask, question, read_request, serving
@@ -133,6 +136,30 @@ def test_checks_that_trust_the_same_share_a_context_whatever_the_name() -> None:
         one = equipment.client(Tls(server_name=NAME, ca=CA))
         assert equipment.client(Tls(server_name="www.example.net", ca=CA, warn_before=0.0)) is one
         assert equipment.client(Tls(server_name=NAME)) is not one
+        equipment.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_the_last_check_had_is_forgotten_with_it() -> None:
+    """A context takes a megabyte, and each reload may bring others."""
+
+    async def scenario() -> None:
+        equipment = Equipment(asyncio.get_running_loop())
+        about = question(443, probe(expect="ok"))
+        asking, another = (kinds.prober(equipment, about, lambda result: None) for _ in range(2))
+        client, pattern = (
+            weakref.ref(made)
+            for made in (asking._client, asking._expect)  # type: ignore[attr-defined]
+        )
+        asking.abandon()
+        del asking
+        gc.collect()
+        assert (client(), pattern()) == (another._client, another._expect)  # type: ignore[attr-defined]
+        another.abandon()
+        del another
+        gc.collect()
+        assert (client(), pattern()) == (None, None)
         equipment.close()
 
     asyncio.run(scenario())
