@@ -97,6 +97,7 @@ class Companion:
         self.failures = 0
         self.covered: dict[str, tuple[str, ...]] = {}  # by router, who could serve it when that was heard of last
         self.in_order = True
+        self.ready_since: float | None = None  # when it has reported for the first time in this life
 
     # -- Director: what the elector asks ----------------------------------------------------------------------------
 
@@ -170,6 +171,8 @@ class Companion:
         waiting = {name: "checks, or an order" for name in names if not self._elder.prepared(name)}
         message = Readiness(generation=self._config.generation, waiting=waiting)
         self._say(lambda: self._listener.child_said(message))
+        if self.pid is not None and self.ready_since is None:
+            self.ready_since = self._timeline.now
 
     def report_soon(self) -> None:
         """As at a start: for who is in the middle of hearing from the elector."""
@@ -232,7 +235,7 @@ class Companion:
 
     def perish(self) -> None:
         """SIGKILL, of which there is nobody to hear."""
-        self.pid = None
+        self.pid = self.ready_since = None
         self._life += 1
 
     def elector_died(self) -> None:

@@ -349,13 +349,16 @@ def could_serve(world: World, name: str, routers: tuple[str, ...]) -> bool:
 
 
 def _waited(world: World, name: str, router: str, *, itself: bool = False) -> bool:
-    """A ready standby that has been one for long, in peace."""
+    """A ready standby that has been one for long, in peace, with a director that has said so."""
     life, long = world.lively(name), 6 * interval(world) + asking(world)
+    ready = None if life is None or life.director is None else life.director.ready_since
     since = world.role_since.get((name, router), world.now)
     before = since if not itself else world.role_before.get((name, router), since)
     return (
         life is not None
         and life.prepared(router)
+        and ready is not None
+        and world.now - ready > long
         and (itself or life.role(router) is Role.STANDBY)
         and world.now - before > long
         and world.now - world.shaken[name] > long
