@@ -21,6 +21,7 @@ Theory of operation. The RFC's three states are Down (its Initialize), Standby (
   address. So each word of a rival is followed by an announcement, at once or as soon as the limit allows (`owed`). And
   a router that was active, and left without hearing of a successor, may be what the neighbours still believe: when it
   first hears an active router again, it says so in one advertisement of the lowest priority, which that one answers.
+  So does one that was killed, and has found its VIP on the NIC.
   So does one that is leaving, when it first hears its successor, which may have been active already, behind a cut, and
   have heard no goodbye. One that took over because of it knows (`Active.predecessor`), and just advertises.
 * Two families, one election. A router with IPv4 and IPv6 addresses advertises over both, and what it hears over either
@@ -61,8 +62,9 @@ if TYPE_CHECKING:
 class Router:
     """`handle(event, now)` gives effects to carry out in order; `deadline` is when to come back with a Tick."""
 
-    def __init__(self, config: RouterConfig, *, adopting: bool = False) -> None:
-        """adopting: the VIP may be on the NIC from an earlier life of this process."""
+    def __init__(self, config: RouterConfig, *, adopting: bool = False, believed: bool = False) -> None:
+        """adopting: the VIP may be on the NIC from an earlier life of this process. believed: it is, so that the
+        neighbours may still take this node for the active one."""
         self.config = config
         self.state: State = Down()
         self.since = 0.0
@@ -73,7 +75,7 @@ class Router:
         self._eager = False
         self._eligible_since: float | None = None
         self._ruling: Ruling | None = None  # the arbiter's last
-        self._believed = False  # by neighbours, though it is not active, and nobody who is knows of it
+        self._believed = believed  # by neighbours, though it is not active, and nobody who is knows of it
 
     # -- what others may ask -------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from haman.elector.sources import Sources
 from haman.model.confirmation import TakeoverVerdict
 from haman.model.elector import AskArbiter, Happened, Roles
 from haman.model.transition import Kind, Role, Transition
+from haman.plan.desired import on_nic
 from haman.wire.advertisement import PRIORITY_LEAVING
 
 if TYPE_CHECKING:
@@ -194,11 +195,16 @@ class Engine:
             else:
                 if was is not None:
                     self._note(Kind.CONFIG, name, "none", "configured", "router_added", f"new: {_described(new)}")
-                self._routers[name] = Router(new, adopting=adopting)
+                believed = adopting and any(map(self._found, elections[name].routers))
+                self._routers[name] = Router(new, adopting=adopting, believed=believed)
                 self._assess(name, now)
             # One that was about to leave stays after all; else this is the start, or it has no effect.
             self._drive(self._routers[name], Start(), now)
         self._settle()
+
+    def _found(self, router: RouterConfig) -> bool:
+        """Is any of its VIPs on a NIC?"""
+        return any(self._sources.has(on_nic(router, vip)) for vip in router.addresses)
 
     def _dismiss(self, name: str, config: ElectorConfig, now: float) -> None:
         router = self._routers[name]

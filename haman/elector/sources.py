@@ -45,6 +45,9 @@ class Sources:
             there[key.ip] = after
         return before is not after and key.ip not in self._vips
 
+    def has(self, key: AddressKey) -> bool:
+        return key.ip in (self._found or {}).get(key.device, {})
+
     def of(self, router: RouterConfig, family: int) -> Address | None:
         """None while there is none: see `missing`."""
         if family == 4:

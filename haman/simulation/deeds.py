@@ -268,6 +268,8 @@ def _director(world: World, names: Sequence[str]) -> None:
     life = world.life(names[0])
     if life is not None and life.director is not None and world.hosts[names[0]].running and not life.frozen:
         world.shake(*names)
+        if not life.director.in_charge:
+            world.abandoned.add(names[0])  # until the next one has read the file
         life.director.die("was killed by SIGKILL", -9)
 
 

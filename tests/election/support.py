@@ -55,9 +55,11 @@ def heard(priority: int, source: str = HIGH, interval: float = 1.0, own: str = S
     return Heard(Advertisement(51, priority, interval, (VIP,)), ip_address(source), ip_address(own), leads)
 
 
-def router(*events: tuple[Event, float], ready: bool = True, adopting: bool = False, **changes: Any) -> Router:
+def router(
+    *events: tuple[Event, float], ready: bool = True, adopting: bool = False, believed: bool = False, **changes: Any
+) -> Router:
     """A router of `config(**changes)` that has seen `events`, each with its time."""
-    made = Router(config(**changes), adopting=adopting)
+    made = Router(config(**changes), adopting=adopting, believed=believed)
     if ready:
         made.handle(READY, 0.0)
     for event, now in events:

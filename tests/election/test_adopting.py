@@ -42,6 +42,17 @@ def test_one_advertisement_takes_it_off(preempt: Preempt, priority: int) -> None
     assert adopting.holds is False
 
 
+@pytest.mark.parametrize(("priority", "confession"), [(1, 0), (50, 1), (150, 1)])
+def test_what_was_found_on_the_nic_is_told_to_whoever_is_active_and_once(priority: int, confession: int) -> None:
+    """It was active when it was killed, and may have had the neighbours' belief since."""
+    adopting = standby(adopting=True, believed=True)
+    assert said(adopting.handle(heard(priority), 0.5)) == f"advertise {confession}"
+    assert adopting.handle(heard(priority), 0.53) == []
+    alone = standby((Tick(), 3.609375), adopting=True, believed=True)
+    assert said(alone.handle(heard(150), 4.0)) == "advertise 100, active -> standby (priority_higher)"
+    assert alone.handle(heard(150), 4.1) == []
+
+
 def test_a_goodbye_takes_nothing_off() -> None:
     """Whoever says it is about to go, and we are about to take over."""
     adopting = standby((heard(0), 0.5), adopting=True)

@@ -774,3 +774,18 @@ def test_it_is_forgotten_with_the_role(engine: Engine, world: FakeWorld) -> None
     assert report(world).confirmation is None
     engine.confirmed("public", SECOND)
     assert takeovers(world)[-1] == ("announced", "second_owner", "second_owner")
+
+
+@pytest.mark.parametrize(("device", "said"), [("eth0", [1]), ("lo", [])])
+def test_a_vip_of_an_earlier_life_on_the_nic_is_told_to_the_active_router(
+    world: FakeWorld, tally: Tally, device: str, said: list[int]
+) -> None:
+    """On lo it is a standby's, which nobody has believed."""
+    engine = Engine(world, tally, clock=lambda: world.now)
+    engine.links({"eth0": True})
+    vip = AddressKey(device, VIP, 24 if device == "eth0" else 32)
+    engine.addresses({AddressKey("eth0", OURS, 24): AddressConfig(), vip: AddressConfig()})
+    engine.configure(slice_of(ROUTER), adopting=True)
+    engine.readiness({})
+    engine.packet("eth0", advert(100))
+    assert world.priorities() == said
